@@ -1,0 +1,106 @@
+//! What AWS offers and this version refuses, in one table.
+//!
+//! A request that needs one of these is refused with the code that AWS uses for the nearest
+//! impossibility and a text that says plainly that Weir does not serve it: nothing is accepted
+//! and then ignored.
+//!
+//! Invariant: a row leaves this table in the same change that starts to serve it.
+
+/// One feature, its error code and its text (`{}` stands for the value that was asked for).
+macro_rules! features {
+    ($($(#[$doc:meta])* $name:ident $code:literal $text:literal;)*) => {
+        /// A feature that is refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Feature { $($(#[$doc])* $name,)* }
+
+        impl Feature {
+            /// All of them, for documentation and tests.
+            pub const ALL: &[Feature] = &[$(Self::$name,)*];
+
+            /// The wire code.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+features! {
+    /// `Type=network`.
+    NetworkLoadBalancer "OperationNotPermitted"
+        "Load balancers of type 'network' are not available in this version of Weir";
+    /// `Type=gateway`.
+    GatewayLoadBalancer "OperationNotPermitted"
+        "Load balancers of type 'gateway' are not available in this version of Weir";
+    /// `SubnetMappings` with more than a subnet.
+    SubnetMappingAddress "InvalidConfigurationRequest"
+        "Addresses in SubnetMappings ({}) are not available for load balancers of type \
+         'application' in this version of Weir";
+    /// `CustomerOwnedIpv4Pool`.
+    CustomerOwnedPool "InvalidConfigurationRequest"
+        "Customer-owned address pools ('{}') are not available in this version of Weir";
+    /// `IpamPools`.
+    IpamPool "InvalidConfigurationRequest"
+        "IPAM pools ('{}') are not available in this version of Weir";
+    /// `EnablePrefixForIpv6SourceNat=on`.
+    SourceNatPrefix "InvalidConfigurationRequest"
+        "EnablePrefixForIpv6SourceNat '{}' is not available in this version of Weir";
+    /// HTTPS listeners.
+    HttpsListener "UnsupportedProtocol"
+        "HTTPS listeners are not available in this version of Weir";
+    /// HTTPS target groups.
+    HttpsTargetGroup "InvalidConfigurationRequest"
+        "Target groups with protocol 'HTTPS' are not available in this version of Weir";
+    /// Groups of other load balancer types.
+    TargetGroupProtocol "InvalidConfigurationRequest"
+        "Target groups with protocol '{}' are not available in this version of Weir";
+    /// `ProtocolVersion` HTTP2, GRPC.
+    ProtocolVersion "InvalidConfigurationRequest"
+        "Target groups with protocol version '{}' are not available in this version of Weir";
+    /// `TargetType` lambda, alb.
+    TargetType "InvalidConfigurationRequest"
+        "Target groups with target type '{}' are not available in this version of Weir";
+    /// IPv6 target groups.
+    Ipv6TargetGroup "InvalidConfigurationRequest"
+        "Target groups with IP address type '{}' are not available in this version of Weir";
+    /// `TargetControlPort`.
+    TargetControlPort "InvalidConfigurationRequest"
+        "Target control ports ('{}') are not available in this version of Weir";
+    /// Health checks over TLS.
+    HttpsHealthCheck "InvalidConfigurationRequest"
+        "Health checks with protocol 'HTTPS' are not available in this version of Weir";
+    /// `QuicServerId`.
+    QuicServer "InvalidConfigurationRequest"
+        "QUIC server ids ('{}') are not available in this version of Weir";
+    /// Sticky weighted groups.
+    GroupStickiness "InvalidLoadBalancerAction"
+        "Target group stickiness in forward actions is not available in this version of Weir";
+    /// Rule transforms.
+    Transforms "InvalidConfigurationRequest"
+        "Transforms of type '{}' are not available in this version of Weir";
+    /// `RegexValues`.
+    ConditionRegex "InvalidConfigurationRequest"
+        "Regular expressions in conditions of type '{}' are not available in this version of Weir";
+    /// A declared attribute whose non-default values change nothing yet.
+    AttributeValue "InvalidConfigurationRequest"
+        "The attribute '{}' can only have its default value in this version of Weir";
+    /// EC2 prefix lists in permissions.
+    PrefixList "UnsupportedOperation"
+        "Prefix lists ('{}') are not available in this version of Weir";
+    /// EC2 tags on derived resources.
+    Ec2TagResource "UnsupportedOperation"
+        "Tags on '{}' are not available in this version of Weir";
+}
+
+// === impl Feature ===
+
+impl Feature {
+    /// The text for the caller.
+    pub fn message(self, value: &str) -> String {
+        self.text().replace("{}", value)
+    }
+}
