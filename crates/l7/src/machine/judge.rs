@@ -1,0 +1,287 @@
+//! From a parsed head to a decision: may this be a request, which rule does it meet, and what does
+//! its target receive.
+//!
+//! This is one of the two bridges between `wire` (bytes into spans) and `core` (meaning): the
+//! views of a head are shown to core as borrowed facts.
+//!
+//! Invariant: after `judge`, `Exchange::request` is the one framing of the request's body.
+
+use weir_core::snapshot::{DesyncMode, ListenerPlan};
+use weir_core::traffic::http::connection::ConnectionOptions;
+use weir_core::traffic::http::desync::{self, Action, Tier};
+use weir_core::traffic::http::framing::{RequestBody, request_framing};
+use weir_core::traffic::http::outcome::Cause;
+use weir_core::traffic::http::screen::{self, Expectation};
+use weir_core::traffic::http::uri::{self, Target};
+use weir_core::traffic::http::{
+    Anomalies, FramingHint, HeaderView, Headers, RequestFacts, Version, host,
+};
+use weir_core::traffic::redirect::RedirectFacts;
+use weir_core::traffic::route::{HeaderSource, RouteFacts, RoutingPlan};
+use weir_wire::http1::body::Body;
+use weir_wire::http1::{Fields, Framing, Known, RequestHead};
+
+use super::engine::{Desk, Engine};
+use super::exchange::{Exchange, LogPart};
+use super::forward::Routed;
+use super::head::{self, Outgoing};
+use super::respond::Answer;
+
+/// The header lines of a parsed head, shown to core.
+#[derive(Clone, Copy)]
+pub(super) struct Lines<'a> {
+    pub buf: &'a [u8],
+    pub fields: &'a Fields,
+}
+
+/// What the request asks for, split once.
+pub(super) struct Asked<'a> {
+    pub target: Target<'a>,
+    /// Host for matching, without port.
+    pub host: &'a [u8],
+    pub version: Version,
+    pub options: ConnectionOptions,
+}
+
+// === impl Lines ===
+
+impl Headers for Lines<'_> {
+    fn count(&self) -> usize {
+        self.fields.len()
+    }
+
+    fn line(&self, index: usize) -> HeaderView<'_> {
+        let field = &self.fields.as_slice()[index];
+        HeaderView { name: field.raw_name(self.buf), value: field.value(self.buf) }
+    }
+}
+
+impl HeaderSource for Lines<'_> {
+    fn any_value(&self, name: &[u8], test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        let known = Known::of(name);
+        if known != Known::Other {
+            return self.fields.values(known, self.buf).any(test);
+        }
+        let lines = self.fields.as_slice().iter();
+        lines
+            .filter(|field| field.known == Known::Other)
+            .filter(|field| field.raw_name(self.buf).eq_ignore_ascii_case(name))
+            .any(|field| test(field.value(self.buf)))
+    }
+}
+
+/// What the length headers say, in core's words.
+pub(super) fn hint(framing: Framing) -> FramingHint {
+    match framing {
+        Framing::None => FramingHint::None,
+        Framing::Length(length) => FramingHint::Length(length),
+        Framing::Chunked => FramingHint::Chunked,
+        Framing::Odd => FramingHint::Odd,
+    }
+}
+
+fn facts<'a>(head: &RequestHead, lines: Lines<'a>) -> RequestFacts<'a, Lines<'a>> {
+    RequestFacts {
+        method: head.method.of(lines.buf),
+        target: head.target.of(lines.buf),
+        version: head.version_text.of(lines.buf),
+        anomalies: Anomalies::from_bits(head.anomalies.bits()),
+        first_ambiguous: Anomalies::from_bits(head.first_ambiguous.bits()),
+        framing: hint(head.fields.framing()),
+        headers: lines,
+    }
+}
+
+impl Engine {
+    /// Decides what happens with a request whose head is complete. On `Forward` the head for the
+    /// target stands in the outbox.
+    // spec: alb §0.7 Request processing order (recommended pipeline)
+    pub(super) fn judge(
+        &mut self,
+        x: &mut Exchange,
+        desk: &mut Desk,
+        (buf, head_len): (&[u8], usize),
+    ) -> Result<Routed, Cause> {
+        let world = x.world.clone();
+        let plan = world.listener(x.listener).ok_or(Cause::RequestMalformed)?;
+        let head = &desk.request;
+        let lines = Lines { buf, fields: &head.fields };
+        let facts = facts(head, lines);
+        let asked = asked(head, &facts, buf);
+        x.method = facts.method();
+        x.flags.old_client = !matches!(asked.version, Version::Http11 | Version::Http1x);
+        x.flags.keep_alive = asked.options.persists(asked.version);
+        self.note_for_log(x, plan, head, (&asked, buf));
+        admit(x, plan, &facts, head)?;
+        self.count_headers(plan, x, head);
+        let expect = head.fields.value(Known::Expect, buf);
+        let expects = expect.is_some()
+            && screen::expectation(asked.version, expect) == Expectation::Continue;
+        let answer = self.route(x, plan, (&asked, &facts))?;
+        if let Some(answer) = answer {
+            return Ok(Routed::Answer(answer));
+        }
+        let random = [self.rng.next_u64(), self.rng.next_u64()];
+        let peer = self.peer(x.client);
+        let mut outbox = self.take_buffer();
+        let outgoing = Outgoing {
+            plan,
+            head,
+            asked: &asked,
+            buf,
+            head_len,
+            body: &x.request,
+            isolate: x.flags.isolate,
+            peer,
+            now: self.now,
+            random,
+        };
+        head::write_request(&outgoing, &mut desk.value, &mut outbox);
+        if plan.load_balancer.access_log.is_some() {
+            x.log.push(LogPart::TraceId, &desk.value);
+        }
+        (x.outbox, x.outbox_at) = (outbox, 0);
+        Ok(Routed::Forward { expects })
+    }
+
+    /// Finds the rule. `Some`: the load balancer answers itself.
+    fn route(
+        &mut self,
+        x: &mut Exchange,
+        plan: &ListenerPlan,
+        (asked, facts): (&Asked<'_>, &RequestFacts<'_, Lines<'_>>),
+    ) -> Result<Option<Answer>, Cause> {
+        let path = uri::normalize_path(asked.target.path());
+        let query = asked.target.query().unwrap_or_default();
+        let source = self.peer(x.client).ip();
+        let route_facts = RouteFacts {
+            host: asked.host,
+            path: &path,
+            query,
+            method: facts.method,
+            source,
+            headers: &facts.headers,
+        };
+        let (rule, evaluated) = plan.rules.route(&route_facts);
+        let lane = &plan.cell.lanes[self.thread];
+        lane.rule_evaluations.add(evaluated as u64 + 1);
+        x.route.priority = Some(rule.priority.log_number());
+        match &rule.action {
+            RoutingPlan::Forward(weighted) => {
+                x.route.action = "forward";
+                x.route.group = Some(weighted.pick(&mut self.rng).ok_or(Cause::TargetsMissing)?);
+                Ok(None)
+            }
+            RoutingPlan::Fixed(fixed) => {
+                x.route.action = "fixed-response";
+                lane.fixed_responses.inc();
+                Ok(Some(Answer::Fixed(fixed.clone())))
+            }
+            RoutingPlan::Redirect(redirect) => {
+                x.route.action = "redirect";
+                // A request without a host came to the load balancer's own name.
+                let own = plan.load_balancer.dns_name.as_bytes();
+                let facts = RedirectFacts {
+                    protocol: plan.protocol.scheme(),
+                    host: if asked.host.is_empty() { own } else { asked.host },
+                    port: plan.port,
+                    path: asked.target.path(),
+                    query,
+                };
+                let location =
+                    redirect.render(&facts).map_err(|_too_long| Cause::RedirectTooLong)?;
+                lane.redirects.inc();
+                if plan.load_balancer.access_log.is_some() {
+                    x.log.push(LogPart::Location, &location);
+                }
+                Ok(Some(Answer::Redirect { status: redirect.status, location }))
+            }
+        }
+    }
+
+    fn note_for_log(
+        &self,
+        x: &mut Exchange,
+        plan: &ListenerPlan,
+        head: &RequestHead,
+        (asked, buf): (&Asked<'_>, &[u8]),
+    ) {
+        if plan.load_balancer.access_log.is_none() {
+            return;
+        }
+        x.log.push(LogPart::Method, head.method.of(buf));
+        x.log.push(LogPart::Host, asked.host);
+        x.log.push(LogPart::Target, head.target.of(buf));
+        x.log.push(LogPart::Version, head.version_text.of(buf));
+        let user_agent = head.fields.value(Known::UserAgent, buf);
+        x.log.push(LogPart::UserAgent, user_agent.unwrap_or_default());
+    }
+
+    // spec: alb §3.8 Invalid header fields
+    fn count_headers(&self, plan: &ListenerPlan, x: &Exchange, head: &RequestHead) {
+        let lane = &plan.cell.lanes[self.thread];
+        if x.verdict.tier != Tier::Compliant {
+            lane.noncompliant.inc();
+        }
+        if head.fields.has_invalid_names() {
+            match plan.load_balancer.drop_invalid_headers {
+                true => lane.dropped_headers.inc(),
+                false => lane.forwarded_headers.inc(),
+            }
+        }
+    }
+}
+
+fn asked<'a>(
+    head: &RequestHead,
+    facts: &RequestFacts<'a, Lines<'a>>,
+    buf: &'a [u8],
+) -> Asked<'a> {
+    let target = Target::split(facts.target);
+    let options = if head.fields.has(Known::Connection) {
+        ConnectionOptions::read(head.fields.values(Known::Connection, buf))
+    } else {
+        ConnectionOptions::default()
+    };
+    let header = head.fields.value(Known::Host, buf);
+    let host = host::matching(header, target.authority());
+    Asked { target, host, version: facts.version(), options }
+}
+
+/// Everything that can refuse a request before it is routed. The framing comes first, because an
+/// answer needs to know where the next request begins.
+fn admit(
+    x: &mut Exchange,
+    plan: &ListenerPlan,
+    facts: &RequestFacts<'_, Lines<'_>>,
+    head: &RequestHead,
+) -> Result<(), Cause> {
+    let framing = request_framing(facts);
+    if let Ok(framing) = framing {
+        x.request = match framing {
+            RequestBody::None => Body::None,
+            RequestBody::Length(length) => Body::Length(length),
+            RequestBody::Chunked => Body::chunked(),
+        };
+    }
+    let fields = &head.fields;
+    screen::screen(facts, fields.has(Known::Host), fields.has(Known::XForwardedFor))
+        .map_err(Cause::from)?;
+    x.verdict = desync::classify(facts);
+    let mode = match plan.load_balancer.desync_mode {
+        DesyncMode::Monitor => desync::Mode::Monitor,
+        DesyncMode::Defensive => desync::Mode::Defensive,
+        DesyncMode::Strictest => desync::Mode::Strictest,
+    };
+    match desync::action(x.verdict.tier, mode) {
+        Action::Allow => {}
+        Action::AllowCloseBoth => x.flags.isolate = true,
+        Action::Block => return Err(Cause::DesyncBlocked),
+    }
+    framing.map_err(|refusal| Cause::from(screen::Refusal::from(refusal)))?;
+    // Whatever the mode: a method that is no token cannot be written on a request line.
+    if facts.anomalies.intersects(Anomalies::ODD_METHOD) {
+        return Err(Cause::RequestMalformed);
+    }
+    Ok(())
+}
