@@ -1,0 +1,282 @@
+//! Load balancers in the API's words.
+//!
+//! Invariant: the response that creates a load balancer says `provisioning`; every later one says
+//! `active`, or `active_impaired` with the reason.
+// spec: control-plane §2.3 State machines
+
+use std::collections::BTreeMap;
+
+use weir_core::catalog::command::{
+    ArnInput, IpAddressTypeSet, LoadBalancerCreate, SecurityGroupsSet, SubnetMapping, SubnetsSet,
+};
+use weir_core::catalog::{Catalog, Command, Decision, Refusal, ResourceKey};
+use weir_core::resource::{
+    IpAddressType, LoadBalancer, LoadBalancerArn, LoadBalancerKind, LoadBalancerZone, Scheme,
+};
+use weir_wire::error::ApiError;
+use weir_wire::generated::elbv2 as api;
+use weir_wire::time::Time;
+
+use super::super::call::Call;
+use super::super::limits;
+use super::page::Wanted;
+use super::{pairs, required, selected, still_there, subject};
+
+/// `CreateLoadBalancer`.
+pub async fn create(
+    call: &Call,
+    input: api::CreateLoadBalancerInput,
+) -> Result<api::CreateLoadBalancerOutput, ApiError> {
+    let ipam_pool = input.ipam_pools.and_then(|pools| pools.ipv4_ipam_pool_id);
+    let command = LoadBalancerCreate {
+        region: call.facts.region.clone(),
+        name: required(input.name),
+        kind: kind(input.r#type.as_deref()),
+        scheme: scheme(input.scheme.as_deref()),
+        ip_address_type: ip_address_type(input.ip_address_type.as_deref())
+            .unwrap_or(IpAddressType::Ipv4),
+        subnets: input.subnets.unwrap_or_default(),
+        subnet_mappings: subnet_mappings(input.subnet_mappings),
+        security_groups: input.security_groups.unwrap_or_default(),
+        customer_owned_pool: input.customer_owned_ipv4_pool,
+        ipam_pool,
+        source_nat_prefix: input.enable_prefix_for_ipv6_source_nat,
+        tags: pairs(input.tags),
+    };
+    let decision = call.submit(Command::LoadBalancerCreate(command)).await?;
+    let arn = subject_arn(call, &decision)?;
+    let is_new = !decision.changes.is_empty();
+    let state = if is_new { state("provisioning", None) } else { state_of(call, &arn) };
+    let load_balancer = call.read(|catalog| {
+        let record = still_there(catalog.load_balancer(&arn), Refusal::LoadBalancersNotFound {});
+        Ok(shape(record?, state))
+    })?;
+    Ok(api::CreateLoadBalancerOutput { load_balancers: Some(vec![load_balancer]) })
+}
+
+/// `DeleteLoadBalancer`.
+pub async fn delete(
+    call: &Call,
+    input: api::DeleteLoadBalancerInput,
+) -> Result<api::DeleteLoadBalancerOutput, ApiError> {
+    let (region, arn) = (call.facts.region.clone(), required(input.load_balancer_arn));
+    call.submit(Command::LoadBalancerDelete(ArnInput { region, arn })).await?;
+    Ok(api::DeleteLoadBalancerOutput {})
+}
+
+/// `DescribeLoadBalancers`. A name or ARN that is not found is an error: waiters rely on it.
+// spec: control-plane §1.3 ELBv2 errors, pagination, waiters, limits, attributes
+pub fn describe(
+    call: &Call,
+    input: api::DescribeLoadBalancersInput,
+) -> Result<api::DescribeLoadBalancersOutput, ApiError> {
+    let wanted = Wanted::new(input.marker, input.page_size, limits::PAGE_SIZE_DEFAULT);
+    let (arns, names) = (selected(input.load_balancer_arns), selected(input.names));
+    let (mut page, next_marker) = call.read(|catalog| {
+        let found = find(call, catalog, arns, names)?;
+        let (page, next) = wanted.of(found, |lb| lb.name.clone());
+        let shapes = page.into_iter().map(|lb| (lb.arn.clone(), shape(lb, state("active", None))));
+        Ok((shapes.collect::<Vec<_>>(), next))
+    })?;
+    for (arn, shape) in &mut page {
+        shape.state = Some(state_of(call, arn));
+    }
+    let load_balancers = Some(page.into_iter().map(|(_, shape)| shape).collect());
+    Ok(api::DescribeLoadBalancersOutput { load_balancers, next_marker })
+}
+
+/// `SetSecurityGroups`.
+pub async fn set_security_groups(
+    call: &Call,
+    input: api::SetSecurityGroupsInput,
+) -> Result<api::SetSecurityGroupsOutput, ApiError> {
+    let command = SecurityGroupsSet {
+        region: call.facts.region.clone(),
+        arn: required(input.load_balancer_arn),
+        security_groups: input.security_groups.unwrap_or_default(),
+        enforce_private_link: input.enforce_security_group_inbound_rules_on_private_link_traffic,
+    };
+    let changed = changed(call, Command::SecurityGroupsSet(command)).await?;
+    Ok(api::SetSecurityGroupsOutput {
+        security_group_ids: Some(security_groups(&changed)),
+        ..Default::default()
+    })
+}
+
+/// `SetSubnets`.
+pub async fn set_subnets(
+    call: &Call,
+    input: api::SetSubnetsInput,
+) -> Result<api::SetSubnetsOutput, ApiError> {
+    let command = SubnetsSet {
+        region: call.facts.region.clone(),
+        arn: required(input.load_balancer_arn),
+        subnets: input.subnets.unwrap_or_default(),
+        subnet_mappings: subnet_mappings(input.subnet_mappings),
+        ip_address_type: ip_address_type(input.ip_address_type.as_deref()),
+        source_nat_prefix: input.enable_prefix_for_ipv6_source_nat,
+    };
+    let changed = changed(call, Command::SubnetsSet(command)).await?;
+    Ok(api::SetSubnetsOutput {
+        availability_zones: Some(changed.zones.iter().map(zone).collect()),
+        ip_address_type: Some(changed.ip_address_type.as_str().to_owned()),
+        ..Default::default()
+    })
+}
+
+/// `SetIpAddressType`.
+pub async fn set_ip_address_type(
+    call: &Call,
+    input: api::SetIpAddressTypeInput,
+) -> Result<api::SetIpAddressTypeOutput, ApiError> {
+    let asked = ip_address_type(input.ip_address_type.as_deref()).unwrap_or(IpAddressType::Ipv4);
+    let command = IpAddressTypeSet {
+        region: call.facts.region.clone(),
+        arn: required(input.load_balancer_arn),
+        ip_address_type: asked,
+    };
+    let changed = changed(call, Command::IpAddressTypeSet(command)).await?;
+    let word = changed.ip_address_type.as_str().to_owned();
+    Ok(api::SetIpAddressTypeOutput { ip_address_type: Some(word) })
+}
+
+// === helpers ===
+
+async fn changed(call: &Call, command: Command) -> Result<LoadBalancer, ApiError> {
+    let decision = call.submit(command).await?;
+    let arn = subject_arn(call, &decision)?;
+    call.read(|catalog| {
+        still_there(catalog.load_balancer(&arn).cloned(), Refusal::LoadBalancersNotFound {})
+    })
+}
+
+fn subject_arn(call: &Call, decision: &Decision) -> Result<LoadBalancerArn, ApiError> {
+    subject(call, decision, |key| match key {
+        ResourceKey::LoadBalancer(arn) => Some(arn.clone()),
+        _ => None,
+    })
+}
+
+/// What the caller selected, by name; everything of the region when nothing was selected.
+fn find<'a>(
+    call: &Call,
+    catalog: &'a Catalog,
+    arns: Option<Vec<String>>,
+    names: Option<Vec<String>>,
+) -> Result<Vec<&'a LoadBalancer>, Refusal> {
+    let region = &call.facts.region;
+    let mut found = BTreeMap::new();
+    match (arns, names) {
+        (Some(_), Some(_)) => return Err(Refusal::DescribeLoadBalancersBoth {}),
+        (None, None) => return Ok(catalog.load_balancers_in(region).collect()),
+        (Some(arns), None) => {
+            for arn in arns {
+                let lb = by_arn(call, catalog, &arn)?;
+                let lb = lb.ok_or(Refusal::LoadBalancersNotFound {})?;
+                found.insert(&lb.name, lb);
+            }
+        }
+        (None, Some(names)) => {
+            for name in names {
+                let lb = catalog.load_balancer_named(region, &name);
+                let lb = lb.ok_or(Refusal::LoadBalancersNotFound {})?;
+                found.insert(&lb.name, lb);
+            }
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// A load balancer of the call's region.
+pub fn by_arn<'a>(
+    call: &Call,
+    catalog: &'a Catalog,
+    arn: &str,
+) -> Result<Option<&'a LoadBalancer>, Refusal> {
+    let malformed = || Refusal::LoadBalancerArnInvalid { arn: arn.to_owned() };
+    let parsed = LoadBalancerArn::parse(arn).ok_or_else(malformed)?;
+    let found = catalog.load_balancer(&parsed);
+    Ok(found.filter(|lb| lb.region == call.facts.region))
+}
+
+/// `active`, or why not quite. Asked outside of a catalog read: it takes a lock of its own.
+fn state_of(call: &Call, arn: &LoadBalancerArn) -> api::LoadBalancerState {
+    match call.authority().impairment(arn) {
+        None => state("active", None),
+        Some(reason) => state("active_impaired", Some(reason)),
+    }
+}
+
+fn state(code: &str, reason: Option<String>) -> api::LoadBalancerState {
+    api::LoadBalancerState { code: Some(code.to_owned()), reason }
+}
+
+fn shape(lb: &LoadBalancer, state: api::LoadBalancerState) -> api::LoadBalancer {
+    api::LoadBalancer {
+        load_balancer_arn: Some(lb.arn.to_string()),
+        dns_name: Some(lb.dns_name.clone()),
+        canonical_hosted_zone_id: Some(lb.hosted_zone.clone()),
+        created_time: Some(Time { epoch_us: lb.created_ms.saturating_mul(1_000) }),
+        load_balancer_name: Some(lb.name.clone()),
+        scheme: Some(lb.scheme.as_str().to_owned()),
+        vpc_id: Some(lb.vpc.to_string()),
+        state: Some(state),
+        r#type: Some(lb.kind.as_str().to_owned()),
+        availability_zones: Some(lb.zones.iter().map(zone).collect()),
+        security_groups: Some(security_groups(lb)),
+        ip_address_type: Some(lb.ip_address_type.as_str().to_owned()),
+        ..Default::default()
+    }
+}
+
+fn security_groups(lb: &LoadBalancer) -> Vec<String> {
+    lb.security_groups.iter().map(ToString::to_string).collect()
+}
+
+/// Addresses are listed only where the caller chose them, which an application load balancer
+/// does not allow.
+fn zone(zone: &LoadBalancerZone) -> api::AvailabilityZone {
+    api::AvailabilityZone {
+        zone_name: Some(zone.zone.to_string()),
+        subnet_id: Some(zone.subnet.to_string()),
+        load_balancer_addresses: Some(Vec::new()),
+        ..Default::default()
+    }
+}
+
+fn subnet_mappings(mappings: Option<Vec<api::SubnetMapping>>) -> Vec<SubnetMapping> {
+    let mappings = mappings.unwrap_or_default().into_iter();
+    let mapping = |given: api::SubnetMapping| SubnetMapping {
+        subnet: required(given.subnet_id),
+        allocation: given.allocation_id,
+        private_ipv4: given.private_ipv4_address,
+        ipv6: given.ipv6_address,
+        source_nat_prefix: given.source_nat_ipv6_prefix,
+    };
+    mappings.map(mapping).collect()
+}
+
+// The three below read closed sets of the model, which the constraints have checked.
+
+fn kind(word: Option<&str>) -> LoadBalancerKind {
+    match word {
+        Some("network") => LoadBalancerKind::Network,
+        Some("gateway") => LoadBalancerKind::Gateway,
+        _ => LoadBalancerKind::Application,
+    }
+}
+
+fn scheme(word: Option<&str>) -> Scheme {
+    match word {
+        Some("internal") => Scheme::Internal,
+        _ => Scheme::InternetFacing,
+    }
+}
+
+fn ip_address_type(word: Option<&str>) -> Option<IpAddressType> {
+    Some(match word? {
+        "dualstack" => IpAddressType::Dualstack,
+        "dualstack-without-public-ipv4" => IpAddressType::DualstackWithoutPublicIpv4,
+        _ => IpAddressType::Ipv4,
+    })
+}

@@ -1,0 +1,136 @@
+//! `DescribeTargetHealth`: what is desired (registrations) joined with what is measured (cells).
+//!
+//! Invariant: every registered target has exactly one state, decided in this order: draining,
+//! group not in use, instance not running, zone not enabled, verdict of the health checks.
+// spec: alb §6.3 States and reasons
+
+use weir_core::catalog::{Catalog, Refusal};
+use weir_core::resource::{Target, TargetGroup, TargetType};
+use weir_core::snapshot::GroupPlan;
+use weir_core::traffic::health::{TargetHealth, Verdict};
+use weir_wire::error::ApiError;
+use weir_wire::generated::elbv2 as api;
+
+use super::super::call::Call;
+use super::{required, selected, target_group};
+
+/// One group, looked at from both sides.
+struct View<'a> {
+    catalog: &'a Catalog,
+    group: &'a TargetGroup,
+    /// Absent only while a publication is late.
+    plan: Option<&'a GroupPlan>,
+    /// Some rule forwards here.
+    in_use: bool,
+    /// `Include` asks for anomaly detection.
+    anomaly: bool,
+}
+
+/// `DescribeTargetHealth`.
+pub fn describe(
+    call: &Call,
+    input: api::DescribeTargetHealthInput,
+) -> Result<api::DescribeTargetHealthOutput, ApiError> {
+    let arn = required(input.target_group_arn);
+    let anomaly = input.include.is_some_and(|include| !include.is_empty());
+    let asked = selected(input.targets);
+    let snapshot = call.authority().snapshot();
+    let descriptions = call.read(|catalog| {
+        let group = target_group::by_arn(call, catalog, &arn)?;
+        let plan = snapshot.group_by_arn(&group.arn).map(AsRef::as_ref);
+        let in_use = catalog.load_balancer_of(&group.arn).is_some();
+        let view = View { catalog, group, plan, in_use, anomaly };
+        Ok::<_, Refusal>(match asked {
+            Some(targets) => targets.into_iter().map(|target| view.asked(target)).collect(),
+            None => catalog.targets(&group.arn).iter().map(|t| view.registered(t)).collect(),
+        })
+    })?;
+    Ok(api::DescribeTargetHealthOutput { target_health_descriptions: Some(descriptions) })
+}
+
+// === impl View ===
+
+impl View<'_> {
+    /// A target that the caller named: registered, or `Target.NotRegistered`, which is no error.
+    fn asked(&self, asked: api::TargetDescription) -> api::TargetHealthDescription {
+        let asked = target_group::target_input(asked);
+        let port = asked.port.unwrap_or(self.group.port);
+        let targets = self.catalog.targets(&self.group.arn);
+        let named = |target: &&Target| target.id == asked.id;
+        let exact = targets.iter().filter(named).find(|target| target.port == port);
+        // Without a port the only registration of the id is meant, whatever its port.
+        let found = exact.or_else(|| {
+            let any = || targets.iter().find(named);
+            if asked.port.is_none() { any() } else { None }
+        });
+        match found {
+            Some(target) => self.registered(target),
+            None => self.description(asked.id, port, asked.zone, TargetHealth::not_registered()),
+        }
+    }
+
+    fn registered(&self, target: &Target) -> api::TargetHealthDescription {
+        let (id, port) = (target.id.clone(), target.port);
+        self.description(id, port, self.zone(target), self.health(target))
+    }
+
+    fn health(&self, target: &Target) -> TargetHealth {
+        if target.is_draining() {
+            return TargetHealth::draining();
+        }
+        if !self.in_use {
+            return TargetHealth::group_not_in_use();
+        }
+        let plan = self.plan.and_then(|plan| Some((plan, plan.target(&target.id, target.port)?)));
+        let Some((group, plan)) = plan else {
+            return TargetHealth::of_verdict(Verdict::Registering);
+        };
+        match &plan.invalid {
+            Some(reason) => TargetHealth::invalid_state(reason.clone()),
+            None if !group.zone_is_enabled(plan) => TargetHealth::zone_not_enabled(),
+            None => TargetHealth::of_verdict(plan.cell.verdict()),
+        }
+    }
+
+    /// The zone that the caller named, or for an address of the VPC the zone that it lies in.
+    fn zone(&self, target: &Target) -> Option<String> {
+        let named = target.zone.as_ref().map(ToString::to_string);
+        named.or_else(|| match self.group.target_type {
+            TargetType::Instance => None,
+            TargetType::Ip => {
+                let address = target.id.parse().ok()?;
+                Some(self.catalog.zone_of_address(&self.group.vpc, address)?.to_string())
+            }
+        })
+    }
+
+    fn description(
+        &self,
+        id: String,
+        port: u16,
+        zone: Option<String>,
+        health: TargetHealth,
+    ) -> api::TargetHealthDescription {
+        let health_port = self.group.health_check.port.resolve(port).to_string();
+        let anomaly = api::AnomalyDetection {
+            result: Some("normal".to_owned()),
+            mitigation_in_effect: Some("no".to_owned()),
+        };
+        api::TargetHealthDescription {
+            target: Some(api::TargetDescription {
+                id: Some(id),
+                port: Some(i32::from(port)),
+                availability_zone: zone,
+                quic_server_id: None,
+            }),
+            health_check_port: self.in_use.then_some(health_port),
+            target_health: Some(api::TargetHealth {
+                state: Some(health.state.to_owned()),
+                reason: health.reason.map(str::to_owned),
+                description: health.description,
+            }),
+            anomaly_detection: self.anomaly.then_some(anomaly),
+            administrative_override: None,
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The single writer: decides commands one after the other, makes them durable in batches, and
+//! has them published.
+//!
+//! ```text
+//! submit ─▶ queue ─▶ decide on `working` ─▶ bind sockets ─▶ commit (one transaction per batch)
+//!                          │ refused                │ failed: undo, release the sockets
+//!                          ▼                        ▼
+//!                        reply       absorb into `visible` ─▶ publish ─▶ threads run it ─▶ reply
+//! ```
+//!
+//! Two copies of the catalog: `working` is ahead by what is being committed, `visible` is what
+//! readers see and holds only what is durable.
+//!
+//! Invariant: a caller is answered with success only when its change is durable, visible to
+//! readers, and run by every data thread (or one of them missed the deadline, which is an outage
+//! that is logged and counted).
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use weir_core::catalog::{
+    AuditRecord, Catalog, Change, ChangeSet, Command, Decision, Inconsistent, Refusal, Resource,
+    ResourceKey, Revision,
+};
+use weir_core::resource::LoadBalancerArn;
+use weir_core::rng::Rng;
+use weir_core::snapshot::Snapshot;
+use weir_store::{AnyStore, Commit, CommitError, Outage, Store};
+
+use crate::clock;
+use crate::plane::{Plane, Prepared};
+use crate::settings::Settings;
+
+/// Commands that may wait for the writer; more are told to come back.
+const QUEUE_MAX: usize = 1_024;
+/// Commands that share one transaction.
+const BATCH_MAX: usize = 128;
+/// How long a call waits for the data threads once its change is durable.
+const PUBLISH_DEADLINE: Duration = Duration::from_secs(1);
+
+/// A handle to the single writer. Cheap to clone.
+#[derive(Clone)]
+pub struct Authority {
+    inner: Arc<Inner>,
+}
+
+/// Why a call has no result.
+#[derive(Debug)]
+pub enum CallError {
+    /// The caller's fault, with its AWS code.
+    Refused(Refusal),
+    /// The world's fault: 503 `ServiceUnavailable`.
+    Unavailable {
+        /// For the caller: what is wrong, without secrets.
+        message: String,
+    },
+}
+
+/// Why the authority cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be read.
+    #[error("the store cannot be read: {0}")]
+    Store(#[from] Outage),
+    /// Its records do not fit together.
+    #[error("the stored catalog is inconsistent: {0}")]
+    Catalog(#[from] Inconsistent),
+}
+
+struct Inner {
+    visible: RwLock<Catalog>,
+    revision: AtomicU64,
+    queue: mpsc::Sender<Submission>,
+    plane: Arc<Plane>,
+    settings: Settings,
+    changed: watch::Sender<Revision>,
+    outages: AtomicU64,
+}
+
+struct Submission {
+    command: Command,
+    audit: AuditRecord,
+    reply: oneshot::Sender<Result<Decision, CallError>>,
+}
+
+/// The writer's own state.
+struct Writer {
+    inner: Arc<Inner>,
+    store: Arc<AnyStore>,
+    working: Catalog,
+    revision: Revision,
+    rng: Rng,
+}
+
+/// A decided command that waits for its batch to become durable.
+struct Decided {
+    decision: Decision,
+    undo: ChangeSet,
+    prepared: Prepared,
+    audit: AuditRecord,
+    reply: oneshot::Sender<Result<Decision, CallError>>,
+}
+
+// === impl Authority ===
+
+impl Authority {
+    /// Loads the catalog, publishes it, and starts the writer on the current runtime.
+    ///
+    /// # Errors
+    /// A store that cannot be read, or records that do not fit together.
+    pub async fn start(
+        store: Arc<AnyStore>,
+        plane: Arc<Plane>,
+        settings: Settings,
+    ) -> Result<Self, StartError> {
+        let (revision, resources) = store.load().await?;
+        let catalog = Catalog::from_resources(settings.catalog.clone(), resources)?;
+        plane.start(&catalog, revision);
+        let (queue, submissions) = mpsc::channel(QUEUE_MAX);
+        let inner = Arc::new(Inner {
+            visible: RwLock::new(catalog.clone()),
+            revision: AtomicU64::new(revision.0),
+            queue,
+            plane,
+            settings,
+            changed: watch::channel(revision).0,
+            outages: AtomicU64::new(0),
+        });
+        let rng = Rng::new(clock::seed());
+        let writer = Writer { inner: Arc::clone(&inner), store, working: catalog, revision, rng };
+        tokio::spawn(writer.run(submissions));
+        Ok(Self { inner })
+    }
+
+    /// Decides, commits with the audit row, publishes, and waits until every data thread runs it.
+    pub async fn submit(
+        &self,
+        command: Command,
+        audit: AuditRecord,
+    ) -> Result<Decision, CallError> {
+        let (reply, answer) = oneshot::channel();
+        let submission = Submission { command, audit, reply };
+        self.inner
+            .queue
+            .try_send(submission)
+            .map_err(|_| CallError::unavailable("Too many changes are waiting. Try again."))?;
+        let lost = || CallError::unavailable("The server is shutting down.");
+        answer.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// Reads the committed catalog. `f` must not block.
+    pub fn read<R>(&self, f: impl FnOnce(&Catalog) -> R) -> R {
+        f(&self.inner.visible.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The revision that readers see.
+    pub fn revision(&self) -> Revision {
+        Revision(self.inner.revision.load(Ordering::Acquire))
+    }
+
+    /// The newest snapshot, for measured state.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.inner.plane.snapshot()
+    }
+
+    /// Why a load balancer cannot serve on some address, if so.
+    pub fn impairment(&self, lb: &LoadBalancerArn) -> Option<String> {
+        self.inner.plane.impairment(lb)
+    }
+
+    /// Account, regions, credentials.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Becomes a new value after every change; a wake-up for reconcilers, without data.
+    pub fn changes(&self) -> watch::Receiver<Revision> {
+        self.inner.changed.subscribe()
+    }
+
+    /// Commits that failed for the world's reasons.
+    pub fn outages(&self) -> u64 {
+        self.inner.outages.load(Ordering::Relaxed)
+    }
+
+    /// The plane behind it.
+    pub fn plane(&self) -> &Arc<Plane> {
+        &self.inner.plane
+    }
+}
+
+// === impl CallError ===
+
+impl CallError {
+    /// 503 with this text.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::Unavailable { message: message.into() }
+    }
+}
+
+// === impl Writer ===
+
+impl Writer {
+    async fn run(mut self, mut submissions: mpsc::Receiver<Submission>) {
+        while let Some(first) = submissions.recv().await {
+            let mut batch = Vec::new();
+            let mut next = Some(first);
+            while let Some(submission) = next.take() {
+                if let Some(decided) = self.decide(submission) {
+                    batch.push(decided);
+                }
+                if batch.len() < BATCH_MAX {
+                    next = submissions.try_recv().ok();
+                }
+            }
+            if !batch.is_empty() {
+                self.finish(batch).await;
+            }
+        }
+    }
+
+    /// Applies a command to `working`. A refusal or a socket that cannot be bound is answered
+    /// here, and leaves nothing behind.
+    fn decide(&mut self, submission: Submission) -> Option<Decided> {
+        let Submission { command, audit, reply } = submission;
+        let decision = match self.working.apply(&command, clock::now(), &mut self.rng) {
+            Ok(decision) => decision,
+            Err(refusal) => {
+                let _ = reply.send(Err(CallError::Refused(refusal)));
+                return None;
+            }
+        };
+        let undo = inverse(&self.working, &decision.changes);
+        self.working.absorb(&decision.changes);
+        match self.inner.plane.prepare(&self.working, &decision.changes) {
+            Ok(prepared) => Some(Decided { decision, undo, prepared, audit, reply }),
+            Err(error) => {
+                self.working.absorb(&undo);
+                tracing::warn!(%error, "a change was not made: its address cannot be bound");
+                let _ = reply.send(Err(CallError::unavailable(error.to_string())));
+                None
+            }
+        }
+    }
+
+    async fn finish(&mut self, batch: Vec<Decided>) {
+        let commits: Vec<Commit> = batch
+            .iter()
+            .map(|d| Commit { changes: d.decision.changes.clone(), audit: Some(d.audit.clone()) })
+            .collect();
+        match self.store.commit(self.revision, commits).await {
+            Ok(revision) => self.publish(revision, batch),
+            Err(error) => self.undo(error, batch).await,
+        }
+    }
+
+    fn publish(&mut self, revision: Revision, batch: Vec<Decided>) {
+        self.revision = revision;
+        let inner = &self.inner;
+        let mut touched = std::collections::BTreeSet::new();
+        {
+            let mut visible = inner.visible.write().unwrap_or_else(PoisonError::into_inner);
+            for decided in &batch {
+                visible.absorb(&decided.decision.changes);
+                touched.extend(decided.decision.changes.changes.iter().map(Change::key));
+            }
+            inner.revision.store(revision.0, Ordering::Release);
+        }
+        let mut prepared = Vec::new();
+        let mut replies = Vec::new();
+        for decided in batch {
+            prepared.push(decided.prepared);
+            replies.push((decided.decision, decided.reply));
+        }
+        let epoch = inner.plane.publish(&self.working, revision, &touched, prepared);
+        inner.changed.send_replace(revision);
+        let plane = Arc::clone(&inner.plane);
+        // Answering must not hold up the next batch.
+        tokio::spawn(async move {
+            plane.wait_ran(epoch, PUBLISH_DEADLINE).await;
+            for (decision, reply) in replies {
+                let _ = reply.send(Ok(decision));
+            }
+        });
+    }
+
+    /// Takes the batch back, newest first, and tells its callers why.
+    async fn undo(&mut self, error: CommitError, batch: Vec<Decided>) {
+        self.inner.outages.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(%error, calls = batch.len(), "changes could not be made durable");
+        let message = format!("The change could not be stored: {error}");
+        for decided in batch.into_iter().rev() {
+            self.working.absorb(&decided.undo);
+            let _ = decided.reply.send(Err(CallError::unavailable(message.clone())));
+        }
+        if unknown_fate(&error) {
+            self.resync().await;
+        }
+    }
+
+    /// After an error that may or may not have committed: the store decides what happened.
+    async fn resync(&mut self) {
+        match self.store.load().await {
+            Ok((revision, _)) if revision == self.revision => {}
+            Ok((revision, resources)) => self.adopt(revision, resources),
+            Err(error) => tracing::error!(%error, "the store cannot be read back"),
+        }
+    }
+
+    fn adopt(&mut self, revision: Revision, resources: Vec<Resource>) {
+        let settings = self.inner.settings.catalog.clone();
+        match Catalog::from_resources(settings, resources) {
+            Ok(catalog) => {
+                tracing::warn!(revision = revision.0, "took the catalog back from the store");
+                self.working = catalog.clone();
+                self.revision = revision;
+                *self.inner.visible.write().unwrap_or_else(PoisonError::into_inner) = catalog;
+                self.inner.revision.store(revision.0, Ordering::Release);
+                self.inner.plane.republish(&self.working, revision);
+                self.inner.changed.send_replace(revision);
+            }
+            Err(error) => tracing::error!(%error, "the stored catalog is inconsistent"),
+        }
+    }
+}
+
+/// Whether the store may have committed although it reported an error.
+fn unknown_fate(error: &CommitError) -> bool {
+    match error {
+        CommitError::Stale { .. } => true,
+        CommitError::TooLarge { .. } => false,
+        CommitError::Outage(outage) => Outage::fate_is_unknown(outage),
+    }
+}
+
+/// The change set that takes `changes` back, decided on the catalog before them.
+fn inverse(catalog: &Catalog, changes: &ChangeSet) -> ChangeSet {
+    let mut undo = ChangeSet::default();
+    for change in changes.changes.iter().rev() {
+        let key = change.key();
+        match record(catalog, &key) {
+            Some(resource) => undo.put(resource),
+            None => undo.delete(key),
+        }
+    }
+    undo
+}
+
+/// The record of a key, if it exists.
+fn record(catalog: &Catalog, key: &ResourceKey) -> Option<Resource> {
+    Some(match key {
+        ResourceKey::Vpc(id) => Resource::Vpc(catalog.vpc(id)?.clone()),
+        ResourceKey::Subnet(id) => Resource::Subnet(catalog.subnet(id)?.clone()),
+        ResourceKey::SecurityGroup(id) => {
+            Resource::SecurityGroup(catalog.security_group(id)?.clone())
+        }
+        ResourceKey::Instance(id) => Resource::Instance(catalog.instance(id.as_str())?.clone()),
+        ResourceKey::TargetGroup(arn) => Resource::TargetGroup(catalog.target_group(arn)?.clone()),
+        ResourceKey::Registrations(arn) => {
+            Resource::Registrations(catalog.registrations(arn)?.clone())
+        }
+        ResourceKey::LoadBalancer(arn) => {
+            Resource::LoadBalancer(catalog.load_balancer(arn)?.clone())
+        }
+        ResourceKey::Listener(arn) => Resource::Listener(catalog.listener(arn)?.clone()),
+        ResourceKey::Rule(arn) => Resource::Rule(catalog.rule(arn)?.clone()),
+    })
+}
