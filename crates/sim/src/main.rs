@@ -1,0 +1,2 @@
+//! Placeholder while the frame is raised.
+fn main() {}

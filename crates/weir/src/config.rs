@@ -1,0 +1,313 @@
+//! What it means: flags, environment and the settings file become one value.
+//!
+//! Flags win over the environment (clap does that), the environment over the file, the file over
+//! the defaults.
+//!
+//! Invariant: an unknown key of the file is an error, never ignored.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+use weir_core::catalog::{Quotas, Settings, Waiver};
+use weir_core::resource::{AccountId, Region};
+
+use crate::cli::{DirArgs, UpArgs};
+
+/// The port of the API when none is named.
+const API_PORT: u16 = 8780;
+/// The region when none is named.
+const REGION: &str = "us-east-1";
+/// The account when none is named.
+const ACCOUNT: &str = "123456789012";
+
+/// Everything `weir up` needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Where the API listens.
+    pub api: SocketAddr,
+    /// Data threads.
+    pub threads: usize,
+    /// The folder that stands for S3: access logs go below `<log_root>/<bucket>/…`.
+    pub log_root: PathBuf,
+    /// Account, regions, quotas, waivers.
+    pub catalog: Settings,
+    /// A key that the operator chose; otherwise one is made.
+    pub key: Option<ChosenKey>,
+    /// Whether the account was chosen, or is the default.
+    pub account_was_chosen: bool,
+}
+
+/// An access key from the environment or the settings file.
+#[derive(Clone)]
+pub struct ChosenKey {
+    /// `AKIA…`.
+    pub id: String,
+    /// Never printed.
+    pub secret: String,
+}
+
+/// The settings file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    data_dir: Option<PathBuf>,
+    api: Option<SocketAddr>,
+    threads: Option<usize>,
+    log_root: Option<PathBuf>,
+    account_id: Option<String>,
+    access_key_id: Option<String>,
+    secret_access_key: Option<Hidden>,
+    regions: Option<Vec<String>>,
+    domain: Option<String>,
+    waive: Vec<String>,
+    quotas: FileQuotas,
+}
+
+/// A string that `Debug` does not show.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+struct Hidden(String);
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileQuotas {
+    load_balancers: Option<usize>,
+    listeners_per_load_balancer: Option<usize>,
+    rules_per_load_balancer: Option<usize>,
+    target_groups: Option<usize>,
+    target_groups_per_load_balancer: Option<usize>,
+    targets_per_target_group: Option<usize>,
+    targets_per_load_balancer: Option<usize>,
+    instances: Option<usize>,
+}
+
+/// Reads an environment variable; an empty one counts as unset.
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+// === impl Config ===
+
+impl Config {
+    /// Reads the settings file, if any, and the environment of this process.
+    pub fn load(args: &UpArgs) -> anyhow::Result<Self> {
+        let file = match &args.config {
+            Some(path) => read(path)?,
+            None => File::default(),
+        };
+        let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self::resolve(args, file, &env)
+    }
+
+    fn resolve(args: &UpArgs, file: File, env: Lookup<'_>) -> anyhow::Result<Self> {
+        let dir = DirArgs { data_dir: args.dir.data_dir.clone().or(file.data_dir.clone()) };
+        let data_dir = data_dir(&dir)?;
+        let api = args.api.or(file.api).unwrap_or((Ipv4Addr::LOCALHOST, API_PORT).into());
+        ensure!(api.ip().is_loopback(), "the API listens on loopback addresses only, not on {api}");
+        let chosen_account = env("WEIR_ACCOUNT_ID").or(file.account_id.clone());
+        let threads = file.threads.unwrap_or_else(weir_net::threads::cores);
+        let max = weir_core::limits::DATA_THREADS_MAX;
+        ensure!((1..=max).contains(&threads), "threads must be 1 to {max}, not {threads}");
+        Ok(Self {
+            log_root: file.log_root.clone().unwrap_or_else(|| data_dir.join("s3")),
+            data_dir,
+            api,
+            threads,
+            account_was_chosen: chosen_account.is_some(),
+            catalog: catalog(&file, chosen_account, env)?,
+            key: key(&file, env)?,
+        })
+    }
+}
+
+impl std::fmt::Debug for ChosenKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ChosenKey({}, ***)", self.id)
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The data directory that these arguments mean.
+pub fn data_dir(args: &DirArgs) -> anyhow::Result<PathBuf> {
+    if let Some(dir) = &args.data_dir {
+        return std::path::absolute(dir).context("the data directory");
+    }
+    let base = std::env::var_os("XDG_DATA_HOME").filter(|dir| !dir.is_empty());
+    if let Some(base) = base {
+        return Ok(PathBuf::from(base).join("weir"));
+    }
+    let home = std::env::var_os("HOME").filter(|dir| !dir.is_empty());
+    let home = home.context("HOME is not set; name a data directory with --data-dir")?;
+    Ok(PathBuf::from(home).join(".local/share/weir"))
+}
+
+fn read(path: &Path) -> anyhow::Result<File> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the settings file {}", path.display()))?;
+    // The parser quotes the faulty line; a line with the secret must not be repeated.
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+        anyhow::anyhow!("{}, line {line}: {}", path.display(), error.message())
+    })
+}
+
+fn catalog(file: &File, account: Option<String>, env: Lookup<'_>) -> anyhow::Result<Settings> {
+    let account = account.unwrap_or_else(|| ACCOUNT.to_owned());
+    let digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    ensure!(digits, "the account id must be 12 digits, not {account:?}");
+    let names = match env("WEIR_REGIONS") {
+        Some(list) => list.split(',').map(|name| name.trim().to_owned()).collect(),
+        None => file.regions.clone().unwrap_or_else(|| vec![REGION.to_owned()]),
+    };
+    ensure!(!names.is_empty(), "at least one region is needed");
+    let max = weir_control::reconcile::REGIONS_PER_BLOCK;
+    ensure!(names.len() <= max, "at most {max} regions, not {}", names.len());
+    for name in &names {
+        ensure!(is_region(name), "{name:?} is not the name of a region, such as us-east-1");
+    }
+    let mut settings = Settings::new(AccountId::new(account), names.into_iter().map(Region::new));
+    if let Some(domain) = &file.domain {
+        settings.domain = domain.clone();
+    }
+    settings.quotas = file.quotas.over(settings.quotas);
+    let waived = match env("WEIR_WAIVE") {
+        Some(list) => list.split(',').map(|name| name.trim().to_owned()).collect(),
+        None => file.waive.clone(),
+    };
+    for name in waived.iter().filter(|name| !name.is_empty()) {
+        settings.waivers.insert(waiver(name)?);
+    }
+    Ok(settings)
+}
+
+fn waiver(name: &str) -> anyhow::Result<Waiver> {
+    match name {
+        "alb-two-azs" => Ok(Waiver::SingleZone),
+        other => bail!("unknown waiver {other:?}; known: alb-two-azs"),
+    }
+}
+
+fn is_region(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let word = |p: &&str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase());
+    let Some((number, words)) = parts.split_last() else { return false };
+    words.len() >= 2
+        && words.iter().all(word)
+        && !number.is_empty()
+        && number.bytes().all(|b| b.is_ascii_digit())
+        && name.len() <= 32
+}
+
+fn key(file: &File, env: Lookup<'_>) -> anyhow::Result<Option<ChosenKey>> {
+    let id = env("WEIR_ACCESS_KEY_ID").or(file.access_key_id.clone());
+    let from_file = file.secret_access_key.clone().map(|hidden| hidden.0);
+    let secret = env("WEIR_SECRET_ACCESS_KEY").or(from_file);
+    match (id, secret) {
+        (Some(id), Some(secret)) => {
+            let sound = (3..=128).contains(&id.len())
+                && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            ensure!(sound, "the access key id must be 3 to 128 letters, digits or underscores");
+            ensure!(secret.len() >= 6, "the secret access key is too short");
+            Ok(Some(ChosenKey { id, secret }))
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) => bail!("an access key id without WEIR_SECRET_ACCESS_KEY"),
+        (None, Some(_)) => bail!("a secret access key without WEIR_ACCESS_KEY_ID"),
+    }
+}
+
+// === impl FileQuotas ===
+
+impl FileQuotas {
+    fn over(&self, base: Quotas) -> Quotas {
+        Quotas {
+            load_balancers: self.load_balancers.unwrap_or(base.load_balancers),
+            listeners_per_load_balancer: self
+                .listeners_per_load_balancer
+                .unwrap_or(base.listeners_per_load_balancer),
+            rules_per_load_balancer: self
+                .rules_per_load_balancer
+                .unwrap_or(base.rules_per_load_balancer),
+            target_groups: self.target_groups.unwrap_or(base.target_groups),
+            target_groups_per_load_balancer: self
+                .target_groups_per_load_balancer
+                .unwrap_or(base.target_groups_per_load_balancer),
+            targets_per_target_group: self
+                .targets_per_target_group
+                .unwrap_or(base.targets_per_target_group),
+            targets_per_load_balancer: self
+                .targets_per_load_balancer
+                .unwrap_or(base.targets_per_load_balancer),
+            instances: self.instances.unwrap_or(base.instances),
+            ..base
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(text: &str, env: &[(&str, &str)]) -> anyhow::Result<Config> {
+        let file: File = toml::from_str(text)?;
+        let args = UpArgs {
+            dir: DirArgs { data_dir: Some("/nowhere".into()) },
+            ..UpArgs::default()
+        };
+        let lookup =
+            |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        Config::resolve(&args, file, &lookup)
+    }
+
+    #[test]
+    fn defaults() {
+        let config = resolve("", &[]).unwrap();
+        assert_eq!(config.api, "127.0.0.1:8780".parse().unwrap());
+        assert_eq!(config.catalog.regions.iter().next().unwrap().as_str(), "us-east-1");
+        assert!(config.key.is_none() && !config.account_was_chosen);
+        assert_eq!(config.log_root, PathBuf::from("/nowhere/s3"));
+    }
+
+    #[test]
+    fn environment_wins_over_file() {
+        let file = "account_id = '111111111111'\nregions = ['eu-west-1']\n\
+                    [quotas]\nload_balancers = 1000";
+        let config =
+            resolve(file, &[("WEIR_REGIONS", "us-east-1, us-gov-west-1")]).unwrap();
+        assert_eq!(config.catalog.account.as_str(), "111111111111");
+        assert_eq!(config.catalog.regions.len(), 2);
+        assert_eq!(config.catalog.quotas.load_balancers, 1_000);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let says = |file: &str, env: &[(&str, &str)], text: &str| {
+            let error = format!("{:#}", resolve(file, env).unwrap_err());
+            assert!(error.contains(text), "{error}");
+        };
+        says("acount_id = '1'", &[], "unknown field");
+        says("account_id = '1'", &[], "12 digits");
+        says("regions = ['mars']", &[], "not the name of a region");
+        says("api = '0.0.0.0:1'", &[], "loopback");
+        says("waive = ['x']", &[], "unknown waiver");
+        says("threads = 0", &[], "threads must be");
+        says("", &[("WEIR_ACCESS_KEY_ID", "AKIA1")], "without WEIR_SECRET_ACCESS_KEY");
+        says("", &[("WEIR_SECRET_ACCESS_KEY", "s")], "without WEIR_ACCESS_KEY_ID");
+        says("regions = ['a-b-1','a-b-2','a-b-3','a-b-4','a-b-5','a-b-6']", &[], "at most 5");
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let env = [("WEIR_ACCESS_KEY_ID", "AKIA1"), ("WEIR_SECRET_ACCESS_KEY", "hunter22")];
+        assert!(!format!("{:?}", resolve("", &env).unwrap()).contains("hunter22"));
+        let file: File = toml::from_str("secret_access_key = 'hunter22'").unwrap();
+        assert!(!format!("{file:?}").contains("hunter22"));
+    }
+}

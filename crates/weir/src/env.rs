@@ -1,0 +1,75 @@
+//! `weir env`: exports that point aws-cli and SDKs here.
+//!
+//! Invariant: every value is quoted for a POSIX shell.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::cli::DirArgs;
+use crate::config;
+use crate::credentials::Credentials;
+
+/// The file in the data directory that holds where the API listens.
+pub const API_FILE: &str = "api-address";
+/// The file in the data directory that holds the first region.
+pub const REGION_FILE: &str = "region";
+
+/// Prints the exports.
+pub fn run(args: &DirArgs) -> anyhow::Result<()> {
+    let data_dir = config::data_dir(args)?;
+    let credentials = Credentials::read(&data_dir)?;
+    let address = kept(&data_dir, API_FILE)?;
+    let region = kept(&data_dir, REGION_FILE)?;
+    print!("{}", render(&credentials, &address, &region));
+    Ok(())
+}
+
+/// A one-line file of the data directory.
+pub fn kept(data_dir: &Path, name: &str) -> anyhow::Result<String> {
+    let path = data_dir.join(name);
+    let text = std::fs::read_to_string(&path).with_context(|| {
+        format!("cannot read {} (was `weir up` started with this directory?)", path.display())
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+fn render(credentials: &Credentials, address: &str, region: &str) -> String {
+    [
+        ("AWS_ENDPOINT_URL", format!("http://{address}").as_str()),
+        ("AWS_ACCESS_KEY_ID", &credentials.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key),
+        ("AWS_DEFAULT_REGION", region),
+        ("AWS_REGION", region),
+    ]
+    .iter()
+    .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
+    .chain(["unset AWS_SESSION_TOKEN AWS_PROFILE\n".to_owned()])
+    .collect()
+}
+
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_for_a_shell() {
+        let credentials = Credentials {
+            account_id: "123456789012".into(),
+            access_key_id: "AKIAEXAMPLE".into(),
+            secret_access_key: "it's secret".into(),
+        };
+        insta::assert_snapshot!(render(&credentials, "127.0.0.1:8780", "us-east-1"), @r"
+        export AWS_ENDPOINT_URL='http://127.0.0.1:8780'
+        export AWS_ACCESS_KEY_ID='AKIAEXAMPLE'
+        export AWS_SECRET_ACCESS_KEY='it'\''s secret'
+        export AWS_DEFAULT_REGION='us-east-1'
+        export AWS_REGION='us-east-1'
+        unset AWS_SESSION_TOKEN AWS_PROFILE
+        ");
+    }
+}

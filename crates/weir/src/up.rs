@@ -1,0 +1,72 @@
+//! `weir up`: runs an instance in the foreground.
+//!
+//! Invariant: the process ends with status 0 only after an orderly stop.
+
+use std::future::Future;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::UpArgs;
+use crate::config::Config;
+use crate::node::Node;
+
+/// Threads of the control runtime: the API, the probes, the reconcilers.
+const CONTROL_THREADS: usize = 2;
+
+/// Runs until SIGINT or SIGTERM.
+pub fn run(args: &UpArgs) -> anyhow::Result<()> {
+    log()?;
+    let config = Config::load(args)?;
+    runtime()?.block_on(async {
+        // Before anything starts, so that no signal is lost.
+        let stop = stop_signal()?;
+        let node = Node::start(&config).await?;
+        println!("Weir serves the API on http://{}", node.api);
+        println!("Data directory: {}", config.data_dir.display());
+        println!("Point your tools here: eval \"$(weir env{})\"", dir_flag(&config, args));
+        node.serve(stop).await;
+        Ok(())
+    })
+}
+
+/// The control runtime.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("weir-control")
+        .enable_all()
+        .build()
+        .context("the control runtime")
+}
+
+/// Completes at the first SIGINT or SIGTERM; the second ends the process at once.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+    Ok(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        tokio::spawn(async move {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            std::process::exit(130);
+        });
+    })
+}
+
+/// Logs go to standard error: `WEIR_LOG` filters, `WEIR_LOG_FORMAT=json` is for machines.
+pub fn log() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let json = std::env::var("WEIR_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let result = if json { builder.json().try_init() } else { builder.try_init() };
+    result.map_err(|error| anyhow::anyhow!("logging: {error}"))
+}
+
+fn dir_flag(config: &Config, args: &UpArgs) -> String {
+    match &args.dir.data_dir {
+        Some(_) => format!(" --data-dir {}", config.data_dir.display()),
+        None => String::new(),
+    }
+}
