@@ -66,11 +66,7 @@ impl LogSlots {
     }
 }
 
-fn leave(
-    leaving: &mut VecDeque<(u64, u32)>,
-    plan: Option<&LoadBalancerPlan>,
-    now_ms: u64,
-) {
+fn leave(leaving: &mut VecDeque<(u64, u32)>, plan: Option<&LoadBalancerPlan>, now_ms: u64) {
     if let Some(plan) = plan.filter(|plan| plan.access_log.is_some()) {
         leaving.push_back((now_ms, LogSlots::slot(plan)));
     }

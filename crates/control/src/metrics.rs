@@ -7,9 +7,7 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
-use weir_core::snapshot::lane::{
-    LISTENER_COLUMNS, ListenerTotals, TARGET_COLUMNS, TargetTotals,
-};
+use weir_core::snapshot::lane::{LISTENER_COLUMNS, ListenerTotals, TARGET_COLUMNS, TargetTotals};
 use weir_core::traffic::health::Verdict;
 use weir_net::telemetry::Telemetry;
 use weir_store::archive::SpoolStats;
@@ -51,7 +49,12 @@ fn control(out: &mut String, authority: &Authority) {
             "gauge",
             plane.impaired().len() as u64,
         ),
-        ("weir_addresses", "Addresses that are served.", "gauge", snapshot.addresses().count() as u64),
+        (
+            "weir_addresses",
+            "Addresses that are served.",
+            "gauge",
+            snapshot.addresses().count() as u64,
+        ),
     ] {
         header(out, name, help, kind);
         let _ = writeln!(out, "{name} {value}");
@@ -99,10 +102,8 @@ fn targets(out: &mut String, authority: &Authority) {
             );
             let healthy = u64::from(target.cell.verdict() == Verdict::Healthy);
             let ejected = u64::from(target.cell.is_ejected());
-            gauges.push((
-                labels.clone(),
-                vec![healthy, ejected, u64::from(target.cell.in_flight())],
-            ));
+            gauges
+                .push((labels.clone(), vec![healthy, ejected, u64::from(target.cell.in_flight())]));
             rows.push((labels, TargetTotals::sum(&target.cell.lanes).values()));
         }
     }

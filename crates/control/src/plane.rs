@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -28,7 +27,6 @@ pub struct Plane {
     node: NodeFacts,
     logs: LogSlots,
     state: Mutex<State>,
-    missed: AtomicU64,
 }
 
 /// Sockets that were bound for a change that is not committed yet. Dropping it closes them.
@@ -57,7 +55,6 @@ impl Plane {
             budget,
             node,
             state: Mutex::default(),
-            missed: AtomicU64::new(0),
         }
     }
 
@@ -73,7 +70,7 @@ impl Plane {
 
     /// Publications that a data thread did not run in time.
     pub fn missed(&self) -> u64 {
-        self.missed.load(Ordering::Relaxed)
+        self.publisher.missed_total()
     }
 
     /// Addresses that are not served, with the reason.
@@ -145,7 +142,6 @@ impl Plane {
     /// logged and counted.
     pub async fn wait_ran(&self, epoch: Epoch, deadline: Duration) {
         if let Err(missed) = self.publisher.wait_ran(epoch, deadline).await {
-            self.missed.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%missed, "a data thread does not run the newest publication");
         }
     }
@@ -169,12 +165,7 @@ impl Plane {
         true
     }
 
-    fn swap(
-        &self,
-        state: &mut State,
-        snapshot: Snapshot,
-        added: Vec<Arc<BoundSockets>>,
-    ) -> Epoch {
+    fn swap(&self, state: &mut State, snapshot: Snapshot, added: Vec<Arc<BoundSockets>>) -> Epoch {
         let same_addresses = added.is_empty()
             && snapshot.addresses().map(|(a, _)| a).eq(state.snapshot.addresses().map(|(a, _)| a));
         if !same_addresses {

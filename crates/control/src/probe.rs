@@ -94,9 +94,8 @@ impl Schedule {
         let mut seen = BTreeMap::new();
         for group in snapshot.groups().filter(|g| !g.used_by.is_empty()) {
             for target in &group.targets {
-                let usable = target.invalid.is_none()
-                    && !target.draining
-                    && group.zone_is_enabled(target);
+                let usable =
+                    target.invalid.is_none() && !target.draining && group.zone_is_enabled(target);
                 if let (true, Some(address)) = (usable, target.health_address) {
                     seen.insert(target.cell.uid, (group, target, address));
                 }
@@ -133,12 +132,7 @@ impl Schedule {
     }
 
     /// Starts the probes that are due, as far as permits go.
-    fn ask_due(
-        &mut self,
-        now: Instant,
-        permits: &Arc<Semaphore>,
-        answers: &mpsc::Sender<Answer>,
-    ) {
+    fn ask_due(&mut self, now: Instant, permits: &Arc<Semaphore>, answers: &mpsc::Sender<Answer>) {
         while let Some((&(due, uid), ())) = self.due.first_key_value() {
             if due > now {
                 return;

@@ -41,9 +41,7 @@ pub async fn regions(authority: &Authority, octet: u8) -> Result<(), CallError> 
         // Places already taken by other regions stay theirs, whatever is configured now.
         let Some(place) = (0..REGIONS_PER_BLOCK).find(|place| {
             let first = subnet(octet, *place, 0);
-            authority.read(|catalog| {
-                !catalog.all_subnets().any(|existing| existing.cidr == first)
-            })
+            authority.read(|catalog| !catalog.all_subnets().any(|existing| existing.cidr == first))
         }) else {
             let text = format!("no room for region {region}: at most {REGIONS_PER_BLOCK} regions");
             return Err(CallError::unavailable(text));

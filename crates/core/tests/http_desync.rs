@@ -74,7 +74,8 @@ fn every_published_reason_has_a_request() {
     let cl = ("Content-Length", "5");
     let get = ["GET", "/", "HTTP/1.1"];
     let post = ["POST", "/", "HTTP/1.1"];
-    let cases: Vec<([&str; 3], Vec<(&str, &str)>, Reason)> = vec![
+    type Row = ([&'static str; 3], Vec<(&'static str, &'static str)>, Reason);
+    let cases: Vec<Row> = vec![
         (get, vec![("Host", "a")], Compliant),
         (post, vec![cl], Compliant),
         (post, vec![te], Compliant),

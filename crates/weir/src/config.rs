@@ -257,10 +257,8 @@ mod tests {
 
     fn resolve(text: &str, env: &[(&str, &str)]) -> anyhow::Result<Config> {
         let file: File = toml::from_str(text)?;
-        let args = UpArgs {
-            dir: DirArgs { data_dir: Some("/nowhere".into()) },
-            ..UpArgs::default()
-        };
+        let args =
+            UpArgs { dir: DirArgs { data_dir: Some("/nowhere".into()) }, ..UpArgs::default() };
         let lookup =
             |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
         Config::resolve(&args, file, &lookup)
@@ -279,8 +277,7 @@ mod tests {
     fn environment_wins_over_file() {
         let file = "account_id = '111111111111'\nregions = ['eu-west-1']\n\
                     [quotas]\nload_balancers = 1000";
-        let config =
-            resolve(file, &[("WEIR_REGIONS", "us-east-1, us-gov-west-1")]).unwrap();
+        let config = resolve(file, &[("WEIR_REGIONS", "us-east-1, us-gov-west-1")]).unwrap();
         assert_eq!(config.catalog.account.as_str(), "111111111111");
         assert_eq!(config.catalog.regions.len(), 2);
         assert_eq!(config.catalog.quotas.load_balancers, 1_000);

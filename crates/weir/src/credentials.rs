@@ -63,10 +63,9 @@ impl Credentials {
         let (access_key_id, secret_access_key) = match (&config.key, &kept) {
             (Some(key), _) => (key.id.clone(), key.secret.clone()),
             (None, Some(kept)) => (kept.access_key_id.clone(), kept.secret_access_key.clone()),
-            (None, None) => (
-                format!("AKIA{}", draw(16, ID_ALPHABET)?),
-                draw(40, &SECRET_ALPHABET[..62])?,
-            ),
+            (None, None) => {
+                (format!("AKIA{}", draw(16, ID_ALPHABET)?), draw(40, &SECRET_ALPHABET[..62])?)
+            }
         };
         let now = Self { account_id, access_key_id, secret_access_key };
         if kept.is_none_or(|kept| !kept.same(&now)) {

@@ -79,7 +79,8 @@ fn own(runtime: &tokio::runtime::Runtime) -> anyhow::Result<(Node, Client, Tempo
 fn show(client: &Client, made: &mut Made) -> anyhow::Result<()> {
     let (red, blue) = (target("red")?, target("blue")?);
     let name = format!("demo-{}", std::process::id());
-    let vpcs = client.ec2("DescribeVpcs", &[("Filter.1.Name", "is-default"), ("Filter.1.Value.1", "true")])?;
+    let vpcs = client
+        .ec2("DescribeVpcs", &[("Filter.1.Name", "is-default"), ("Filter.1.Value.1", "true")])?;
     let vpc = text(&vpcs, "vpcId").context("no default VPC")?;
     let group = client.elbv2(
         "CreateTargetGroup",
@@ -106,9 +107,14 @@ fn show(client: &Client, made: &mut Made) -> anyhow::Result<()> {
             ("Targets.member.2.Port", &ports[1]),
         ],
     )?;
-    let subnets = client.ec2("DescribeSubnets", &[("Filter.1.Name", "default-for-az"), ("Filter.1.Value.1", "true")])?;
+    let subnets = client.ec2(
+        "DescribeSubnets",
+        &[("Filter.1.Name", "default-for-az"), ("Filter.1.Value.1", "true")],
+    )?;
     let mut parameters = vec![("Name", name.clone())];
-    for (key, subnet) in ["Subnets.member.1", "Subnets.member.2"].iter().zip(texts(&subnets, "subnetId")) {
+    for (key, subnet) in
+        ["Subnets.member.1", "Subnets.member.2"].iter().zip(texts(&subnets, "subnetId"))
+    {
         parameters.push((key, subnet.to_owned()));
     }
     let parameters: Vec<(&str, &str)> = parameters.iter().map(|(k, v)| (*k, v.as_str())).collect();
@@ -138,7 +144,9 @@ fn address(client: &Client, lb: &str) -> anyhow::Result<String> {
     let description = format!("ELB {suffix}");
     let filter = [("Filter.1.Name", "description"), ("Filter.1.Value.1", description.as_str())];
     let interfaces = client.ec2("DescribeNetworkInterfaces", &filter)?;
-    Ok(text(&interfaces, "privateIpAddress").context("the load balancer has no address")?.to_owned())
+    Ok(text(&interfaces, "privateIpAddress")
+        .context("the load balancer has no address")?
+        .to_owned())
 }
 
 fn healthy(client: &Client, group: &str) -> anyhow::Result<()> {
@@ -215,8 +223,7 @@ struct TemporaryDir(PathBuf);
 impl TemporaryDir {
     fn make() -> anyhow::Result<Self> {
         let path = std::env::temp_dir().join(format!("weir-demo-{}", std::process::id()));
-        std::fs::create_dir(&path)
-            .with_context(|| format!("cannot make {}", path.display()))?;
+        std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Self(path))
     }
 }

@@ -46,10 +46,7 @@ pub fn ask(data_dir: &Path) -> anyhow::Result<Tree> {
 }
 
 /// Answers `weir ls` until the process ends, one caller at a time.
-pub fn serve(
-    data_dir: &Path,
-    collect: impl Fn() -> Tree + Send + 'static,
-) -> anyhow::Result<()> {
+pub fn serve(data_dir: &Path, collect: impl Fn() -> Tree + Send + 'static) -> anyhow::Result<()> {
     let path = data_dir.join(SOCKET);
     let dir = std::fs::File::open(data_dir).context("the data directory")?;
     // The data directory is locked by this process, so an existing socket is a leftover.

@@ -97,7 +97,8 @@ fn load_balancer(
         let mut below = Node::new(title, url.unwrap_or_default());
         for rule in catalog.rules_of(&listener.arn) {
             let when: Vec<String> = rule.conditions.iter().map(condition).collect();
-            let when = if when.is_empty() { String::new() } else { format!(" {}", when.join(" and ")) };
+            let when =
+                if when.is_empty() { String::new() } else { format!(" {}", when.join(" and ")) };
             let mut line = Node::new(format!("rule {}{when}", rule.priority), "");
             for action in &rule.actions {
                 line.below.extend(self::action(catalog, snapshot, action));
@@ -140,7 +141,8 @@ fn action(catalog: &Catalog, snapshot: &Snapshot, action: &Action) -> Vec<Node> 
     match &action.kind {
         ActionKind::Forward(forward) => {
             let several = forward.groups.len() > 1;
-            let note = |weight: u32| if several { format!("weight {weight}") } else { String::new() };
+            let note =
+                |weight: u32| if several { format!("weight {weight}") } else { String::new() };
             let node = |w: &weir_core::resource::WeightedGroup| {
                 group(catalog, snapshot, &w.group, &note(w.weight))
             };
@@ -164,7 +166,8 @@ fn group(catalog: &Catalog, snapshot: &Snapshot, arn: &TargetGroupArn, note: &st
     for target in &plan.targets {
         let health = TargetHealth::of_target(plan, target);
         let address = target.address.map(|a| a.to_string()).unwrap_or_default();
-        let own = if address.starts_with(&target.key.id) { String::new() } else { format!(" {address}") };
+        let own =
+            if address.starts_with(&target.key.id) { String::new() } else { format!(" {address}") };
         let why = health.description.map(|d| format!(" ({d})")).unwrap_or_default();
         let title = format!("target {}:{}{own}", target.key.id, target.key.port);
         node.below.push(Node::new(title, format!("{}{why}", health.state)));

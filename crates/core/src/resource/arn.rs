@@ -167,7 +167,8 @@ mod tests {
     fn kinds_are_not_interchangeable() {
         assert_eq!(ListenerArn::parse(lb().as_str()), None);
         assert_eq!(TargetGroupArn::parse(lb().as_str()), None);
-        for bad in ["", "arn", "arn:aws:s3:::x", "arn:aws:elasticloadbalancing:r:12:targetgroup/a/b"]
+        for bad in
+            ["", "arn", "arn:aws:s3:::x", "arn:aws:elasticloadbalancing:r:12:targetgroup/a/b"]
         {
             assert_eq!(TargetGroupArn::parse(bad), None, "{bad}");
         }

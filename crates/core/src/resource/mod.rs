@@ -30,15 +30,13 @@ pub use id::{
 };
 pub use instance::{Instance, InstanceState};
 pub use listener::{Listener, ListenerProtocol};
-pub use load_balancer::{
-    IpAddressType, LoadBalancer, LoadBalancerKind, LoadBalancerZone, Scheme,
-};
+pub use load_balancer::{IpAddressType, LoadBalancer, LoadBalancerKind, LoadBalancerZone, Scheme};
 pub use network::{Subnet, Vpc};
 pub use rule::{Priority, Rule};
 pub use security_group::{SecurityGroup, SecurityGroupRule, TrafficPeer};
 pub use target_group::{
-    HealthCheck, HealthCheckPort, HealthCheckProtocol, Registrations, Target, TargetGroup, TargetGroupProtocol,
-    TargetState, TargetType,
+    HealthCheck, HealthCheckPort, HealthCheckProtocol, Registrations, Target, TargetGroup,
+    TargetGroupProtocol, TargetState, TargetType,
 };
 
 /// Tags of one resource, sorted by key.

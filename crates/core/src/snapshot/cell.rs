@@ -87,7 +87,7 @@ impl TargetCell {
     }
 
     /// Takes the target out of selection until the next active check. True when it was in.
-    // spec: concurrency contract, "Retries and passive detection"
+    // See docs/concurrency.md, "Retries and passive detection".
     pub fn eject(&self) -> bool {
         !self.ejected.swap(true, Ordering::AcqRel)
     }

@@ -391,7 +391,8 @@ impl Compiler<'_> {
         let action = match &last.kind {
             ActionKind::Forward(forward) => {
                 let slot = |group| self.next.by_group.get(group).copied();
-                let weights = forward.groups.iter().filter_map(|w| Some((slot(&w.group)?, w.weight)));
+                let weights =
+                    forward.groups.iter().filter_map(|w| Some((slot(&w.group)?, w.weight)));
                 RoutingPlan::Forward(Weighted::new(weights))
             }
             ActionKind::Redirect(redirect) => RoutingPlan::Redirect(RedirectPlan::new(redirect)),
@@ -465,11 +466,7 @@ fn load_balancer_plan(
 // spec: alb §3.7 Listener attributes - response headers
 fn response_headers(listener: &Listener) -> Vec<ResponseHeader> {
     const HEADERS: [(&str, &str, &str); 10] = [
-        (
-            "strict_transport_security",
-            "Strict-Transport-Security",
-            "strict-transport-security",
-        ),
+        ("strict_transport_security", "Strict-Transport-Security", "strict-transport-security"),
         (
             "access_control_allow_origin",
             "Access-Control-Allow-Origin",

@@ -116,8 +116,12 @@ mod tests {
     #[test]
     fn a_group_opens_to_the_addresses_that_carry_it() {
         let friend = SecurityGroupId::new("sg-friend");
-        let ingress =
-            Ingress::compile(&[group(vec![("-1", None, None, TrafficPeer::Group(friend.clone()))])]);
+        let ingress = Ingress::compile(&[group(vec![(
+            "-1",
+            None,
+            None,
+            TrafficPeer::Group(friend.clone()),
+        )])]);
         let address: IpAddr = "127.64.0.9".parse().unwrap();
         let members = Members::from([(address, [friend].into())]);
         assert!(ingress.admits(address, 80, &members));

@@ -109,7 +109,12 @@ impl Judge {
     }
 
     /// Takes one probe result into account and returns the verdict that follows.
-    pub fn handle_probe(&mut self, probe: Probe, healthy_after: u32, unhealthy_after: u32) -> Verdict {
+    pub fn handle_probe(
+        &mut self,
+        probe: Probe,
+        healthy_after: u32,
+        unhealthy_after: u32,
+    ) -> Verdict {
         let agrees = match (self.verdict, probe) {
             (Verdict::Healthy, Ok(())) => true,
             (Verdict::Unhealthy(_), Err(failure)) => {
@@ -130,9 +135,9 @@ impl Judge {
         self.streak = if same_run { self.streak + 1 } else { 1 };
         let never_judged = matches!(self.verdict, Verdict::Registering | Verdict::Checking);
         match probe {
-            Ok(()) if never_judged || self.streak >= healthy_after => self.become_(Verdict::Healthy),
+            Ok(()) if never_judged || self.streak >= healthy_after => self.settle(Verdict::Healthy),
             Err(failure) if self.streak >= unhealthy_after => {
-                self.become_(Verdict::Unhealthy(failure));
+                self.settle(Verdict::Unhealthy(failure));
             }
             _ if never_judged => self.verdict = Verdict::Checking,
             _ => {}
@@ -140,7 +145,7 @@ impl Judge {
         self.verdict
     }
 
-    fn become_(&mut self, verdict: Verdict) {
+    fn settle(&mut self, verdict: Verdict) {
         self.verdict = verdict;
         self.streak = 0;
     }
@@ -204,11 +209,7 @@ impl TargetHealth {
 
     /// A target that was asked for but is not registered.
     pub fn not_registered() -> Self {
-        Self::new(
-            "unused",
-            "Target.NotRegistered",
-            "Target is not registered to the target group",
-        )
+        Self::new("unused", "Target.NotRegistered", "Target is not registered to the target group")
     }
 
     /// A target of a group that no listener forwards to.

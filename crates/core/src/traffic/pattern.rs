@@ -61,7 +61,10 @@ impl Pattern {
         let pieces = pieces(text, fold, escapes);
         let wild = pieces.iter().filter(|p| !matches!(p, Piece::Byte(_))).count();
         let bytes = |pieces: &[Piece]| -> Vec<u8> {
-            pieces.iter().filter_map(|p| if let Piece::Byte(b) = p { Some(*b) } else { None }).collect()
+            pieces
+                .iter()
+                .filter_map(|p| if let Piece::Byte(b) = p { Some(*b) } else { None })
+                .collect()
         };
         let form = match (pieces.as_slice(), wild) {
             ([Piece::Many], 1) => Form::Any,
@@ -150,9 +153,14 @@ mod tests {
         let path = Pattern::sensitive("/img/*");
         assert!(path.matches(b"/img/a/b") && !path.matches(b"/img") && !path.matches(b"/IMG/a"));
         assert!(Pattern::sensitive("/img/*/pics").matches(b"/img/x/y/pics"));
-        assert!(Pattern::sensitive("/a?c").matches(b"/abc") && !Pattern::sensitive("/a?c").matches(b"/ac"));
+        assert!(
+            Pattern::sensitive("/a?c").matches(b"/abc")
+                && !Pattern::sensitive("/a?c").matches(b"/ac")
+        );
         assert!(Pattern::sensitive("*").matches(b""));
-        assert!(Pattern::query(r"a\*b").matches(b"A*B") && !Pattern::query(r"a\*b").matches(b"aXb"));
+        assert!(
+            Pattern::query(r"a\*b").matches(b"A*B") && !Pattern::query(r"a\*b").matches(b"aXb")
+        );
     }
 
     /// The obvious exponential definition, for comparison.

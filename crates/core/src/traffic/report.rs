@@ -92,9 +92,7 @@ pub fn access_line(out: &mut Vec<u8>, r: &AccessRecord<'_>) {
     address(out, Some(r.client));
     out.push(b' ');
     address(out, r.target);
-    for duration in
-        [r.request_processing_us, r.target_processing_us, r.response_processing_us]
-    {
+    for duration in [r.request_processing_us, r.target_processing_us, r.response_processing_us] {
         out.push(b' ');
         seconds(out, duration);
     }

@@ -286,8 +286,7 @@ mod tests {
         let method = |m: &str| vec![vec![Condition::HttpRequestMethod { values: strings(&[m]) }]];
         assert_eq!(status_for(method("GET"), "/", ""), 201);
         assert_eq!(status_for(method("get"), "/", ""), 404);
-        let source =
-            |b: &str| vec![vec![Condition::SourceIp { values: vec![b.parse().unwrap()] }]];
+        let source = |b: &str| vec![vec![Condition::SourceIp { values: vec![b.parse().unwrap()] }]];
         assert_eq!(status_for(source("10.1.0.0/16"), "/", ""), 201);
         assert_eq!(status_for(source("10.2.0.0/16"), "/", ""), 404);
         let query = |key: Option<&str>, value: &str| {

@@ -172,7 +172,7 @@ impl Engine {
     }
 
     /// No connection came about: another target is asked, if there is one.
-    // spec: concurrency contract, "Retries and passive detection"
+    // See docs/concurrency.md, "Retries and passive detection".
     pub(super) fn connect_failed<S: Seam>(&mut self, seam: &mut S, conn: Conn, cause: Cause) {
         let index = self.table.target(conn).and_then(|target| target.exchange);
         self.drop_target(seam, conn, End::Reset);

@@ -116,8 +116,9 @@ impl Eligible {
 /// Too few healthy targets to insist on health.
 fn fails_open(group: &GroupPlan, healthy: usize, population: usize) -> bool {
     let too_few = healthy < group.min_healthy_count as usize;
-    let too_small_a_share =
-        group.min_healthy_percent.is_some_and(|percent| healthy * 100 < population * percent as usize);
+    let too_small_a_share = group
+        .min_healthy_percent
+        .is_some_and(|percent| healthy * 100 < population * percent as usize);
     too_few || too_small_a_share || healthy == 0
 }
 

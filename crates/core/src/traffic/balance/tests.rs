@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::resource::{
-    HealthCheck, HealthCheckPort, LoadBalancerArn, TargetGroupArn,
-};
 use crate::resource::target_group::HealthCheckProtocol;
+use crate::resource::{HealthCheck, HealthCheckPort, LoadBalancerArn, TargetGroupArn};
 use crate::snapshot::{GroupCell, GroupSlot, TargetCell, TargetKey};
 use crate::traffic::health::{Failure, Verdict};
 

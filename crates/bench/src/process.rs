@@ -1,0 +1,292 @@
+//! Processes of the bench: pinned, bounded, ended by their own id; and what the kernel says they
+//! used.
+//!
+//! The wrappers (`setpriv`, `nice`, `taskset`) replace themselves by the program, so the id that
+//! was started is the program's.
+//!
+//! Invariant: a process ends with the bench, because the kernel signals it when its parent dies.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::limits;
+
+/// Where the two sides run; `None` leaves them to the scheduler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cores {
+    /// The proxy's.
+    pub proxy: Option<usize>,
+    /// That of load and target.
+    pub load: Option<usize>,
+}
+
+/// A process that is ended when this is dropped.
+pub struct Process {
+    name: String,
+    child: Child,
+    stderr: PathBuf,
+}
+
+/// CPU time of some processes at one moment, by task, in nanoseconds.
+#[derive(Clone, Debug, Default)]
+pub struct CpuReading(BTreeMap<(u32, u32), u64>);
+
+// === impl Cores ===
+
+impl Cores {
+    /// The first two cores that this process may use.
+    pub fn of_process() -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        let cores = parse_cores(list.unwrap_or_default().trim());
+        match cores.as_slice() {
+            [proxy, load, ..] => Self { proxy: Some(*proxy), load: Some(*load) },
+            _ => Self::anywhere(),
+        }
+    }
+
+    /// No pinning.
+    pub fn anywhere() -> Self {
+        Self { proxy: None, load: None }
+    }
+}
+
+// === impl Process ===
+
+impl Process {
+    /// Starts `program` on `core`. Its output goes to `<dir>/<name>.out` and `.err`, unless `piped`
+    /// asks for the output.
+    pub fn start(
+        dir: &Path,
+        name: &str,
+        core: Option<usize>,
+        program: &[&str],
+        piped: bool,
+    ) -> Result<Self> {
+        let (out, stderr) = (dir.join(format!("{name}.out")), dir.join(format!("{name}.err")));
+        let mut command = wrapped(core, program);
+        command.stdin(Stdio::null()).stderr(File::create(&stderr)?);
+        if piped {
+            command.stdout(Stdio::piped());
+        } else {
+            command.stdout(File::create(&out)?);
+        }
+        let child = command.spawn().with_context(|| format!("{name} cannot be started"))?;
+        Ok(Self { name: name.to_owned(), child, stderr })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its id and those of its descendants.
+    pub fn ids(&self) -> Vec<u32> {
+        descendants(self.id())
+    }
+
+    /// Its standard output, once, if it was asked for.
+    pub fn output(&mut self) -> Option<std::process::ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Fails with what it said when it has ended.
+    pub fn check(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("{} ended ({status}): {}", self.name, self.last_words()),
+        }
+    }
+
+    /// Waits for its end, at most until `deadline`.
+    pub fn wait_until(&mut self, deadline: Instant) -> Result<()> {
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                if status.success() {
+                    return Ok(());
+                }
+                bail!("{} failed ({status}): {}", self.name, self.last_words());
+            }
+            sleep(limits::LOOK_EVERY);
+        }
+        bail!("{} did not end in time: {}", self.name, self.last_words())
+    }
+
+    /// The end of what it wrote to its error output.
+    pub fn last_words(&self) -> String {
+        let text = fs::read_to_string(&self.stderr).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(5)..].join(" | ")
+    }
+
+    /// Asks it to end, then makes it.
+    fn stop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
+        let id = self.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        let deadline = Instant::now() + limits::STOP_WITHIN;
+        while asked.is_ok() && Instant::now() < deadline {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            sleep(limits::LOOK_EVERY);
+        }
+        // Both may fail only when it has ended meanwhile.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+// === impl CpuReading ===
+
+impl CpuReading {
+    /// Reads every task of these processes. One that has ended meanwhile is left out.
+    pub fn take(ids: &[u32]) -> Self {
+        let mut tasks = BTreeMap::new();
+        for &id in ids {
+            let Ok(list) = fs::read_dir(format!("/proc/{id}/task")) else { continue };
+            for entry in list.flatten() {
+                let text = fs::read_to_string(entry.path().join("schedstat"));
+                let task = entry.file_name().to_string_lossy().parse();
+                if let (Ok(text), Ok(task)) = (text, task)
+                    && let Some(ns) = parse_schedstat(&text)
+                {
+                    tasks.insert((id, task), ns);
+                }
+            }
+        }
+        Self(tasks)
+    }
+
+    /// Nanoseconds used since `earlier`.
+    pub fn since(&self, earlier: &Self) -> u64 {
+        let used = |(task, ns): (&(u32, u32), &u64)| {
+            ns.saturating_sub(earlier.0.get(task).copied().unwrap_or(0))
+        };
+        self.0.iter().map(used).sum()
+    }
+}
+
+/// Resident memory of these processes in KiB.
+pub fn resident_kib(ids: &[u32]) -> u64 {
+    let one = |id: &u32| {
+        let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
+        parse_resident(&text)
+    };
+    ids.iter().filter_map(one).sum()
+}
+
+fn wrapped(core: Option<usize>, program: &[&str]) -> Command {
+    let mut words: Vec<String> = ["setpriv", "--pdeathsig", "TERM"].map(str::to_owned).to_vec();
+    if let Some(core) = core {
+        // Not everybody may raise a priority; `nice` then says so and goes on.
+        words.extend(["nice", "-n", "-10", "taskset", "-c"].map(str::to_owned));
+        words.push(core.to_string());
+    }
+    words.extend(program.iter().map(|word| (*word).to_owned()));
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
+}
+
+fn descendants(root: u32) -> Vec<u32> {
+    let mut parents = BTreeMap::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Ok(id) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        if let Some(parent) = parse_parent(&stat) {
+            parents.insert(id, parent);
+        }
+    }
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        found.extend(parents.iter().filter(|(_, p)| **p == parent).map(|(id, _)| *id));
+        next += 1;
+    }
+    found
+}
+
+/// The parent in `/proc/PID/stat`, which stands after a name that may hold anything.
+fn parse_parent(stat: &str) -> Option<u32> {
+    stat[stat.rfind(')')? + 1..].split_whitespace().nth(1)?.parse().ok()
+}
+
+fn parse_schedstat(text: &str) -> Option<u64> {
+    text.split_whitespace().next()?.parse().ok()
+}
+
+fn parse_resident(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn parse_cores(list: &str) -> Vec<usize> {
+    let range = |part: &str| -> Option<Vec<usize>> {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some((first.parse().ok()?..=last.parse().ok()?).collect())
+    };
+    list.split(',').filter_map(range).flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_texts_are_read() {
+        assert_eq!(parse_schedstat("123456 789 10\n"), Some(123_456));
+        assert_eq!(parse_parent("42 (a b) c) S 7 42 42 0"), Some(7));
+        assert_eq!(parse_resident("00-11 rollup\nRss:      2048 kB\nPss: 1 kB\n"), Some(2_048));
+        assert_eq!(parse_cores("0-1,4"), [0, 1, 4]);
+        assert_eq!(parse_cores(""), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn cpu_time_is_the_sum_of_what_each_task_used() {
+        let before = CpuReading([((1, 1), 100), ((1, 2), 50)].into());
+        let after = CpuReading([((1, 1), 150), ((1, 3), 5)].into());
+        assert_eq!(after.since(&before), 55);
+    }
+
+    #[test]
+    fn this_process_uses_time_and_memory() {
+        let id = std::process::id();
+        assert!(!CpuReading::take(&[id]).0.is_empty());
+        assert!(resident_kib(&[id]) > 100);
+    }
+
+    #[test]
+    fn a_process_is_ended_with_its_handle() {
+        let dir = tempfile::tempdir().unwrap();
+        let process = Process::start(dir.path(), "sleeper", None, &["sleep", "60"], false).unwrap();
+        let id = process.id();
+        assert_eq!(process.ids(), [id]);
+        drop(process);
+        assert!(!Path::new(&format!("/proc/{id}")).exists());
+    }
+
+    #[test]
+    fn a_failed_process_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let words = ["sh", "-c", "echo no such thing >&2; exit 3"];
+        let mut process = Process::start(dir.path(), "failing", None, &words, false).unwrap();
+        let deadline = Instant::now() + limits::STOP_WITHIN;
+        let error = process.wait_until(deadline).unwrap_err().to_string();
+        assert!(error.contains("no such thing"), "{error}");
+    }
+}
