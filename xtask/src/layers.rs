@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("weir-l7", &["weir-core", "weir-wire", "weir-net"]),
     ("weir", PRODUCT),
     ("weir-sim", PRODUCT),
+    ("weir-bench", &["weir-net"]),
     ("xtask", &[]),
 ];
 

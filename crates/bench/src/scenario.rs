@@ -112,9 +112,7 @@ impl Scenario {
     pub fn request(self) -> Vec<u8> {
         let rule = limits::RULES;
         let (method, file, extra, body) = match self {
-            Self::Post => {
-                ("POST", "64k", "Content-Length: 16384\r\n", vec![b'x'; 16 * 1024])
-            }
+            Self::Post => ("POST", "64k", "Content-Length: 16384\r\n", vec![b'x'; 16 * 1024]),
             Self::Sse => ("GET", "sse", "", Vec::new()),
             Self::Churn => ("GET", "1k", "Connection: close\r\n", Vec::new()),
             _ => ("GET", "1k", "", Vec::new()),

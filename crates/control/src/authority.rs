@@ -15,6 +15,7 @@
 //! readers, and run by every data thread (or one of them missed the deadline, which is an outage
 //! that is logged and counted).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -225,10 +226,17 @@ impl Writer {
     /// here, and leaves nothing behind.
     fn decide(&mut self, submission: Submission) -> Option<Decided> {
         let Submission { command, audit, reply } = submission;
-        let decision = match self.working.apply(&command, clock::now(), &mut self.rng) {
-            Ok(decision) => decision,
-            Err(refusal) => {
+        // Deciding changes nothing, so a bug in it costs this call and not the writer.
+        let decide = || self.working.apply(&command, clock::now(), &mut self.rng);
+        let decision = match catch_unwind(AssertUnwindSafe(decide)) {
+            Ok(Ok(decision)) => decision,
+            Ok(Err(refusal)) => {
                 let _ = reply.send(Err(CallError::Refused(refusal)));
+                return None;
+            }
+            Err(_) => {
+                tracing::error!(action = audit.action, "bug: deciding a change panicked");
+                let _ = reply.send(Err(CallError::unavailable("An internal error occurred.")));
                 return None;
             }
         };

@@ -69,8 +69,13 @@ pub async fn run(authority: Authority) {
     let permits = Arc::new(Semaphore::new(PROBES_MAX));
     let (answers, mut answered) = mpsc::channel::<Answer>(PROBES_MAX);
     let mut schedule = Schedule::default();
+    let mut seen = None;
     loop {
-        schedule.look(&authority.snapshot(), Instant::now());
+        let snapshot = authority.snapshot();
+        if seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, &snapshot)) {
+            schedule.look(&snapshot, Instant::now());
+            seen = Some(snapshot);
+        }
         schedule.ask_due(Instant::now(), &permits, &answers);
         let next = schedule.next(&permits).min(Instant::now() + LOOK_INTERVAL);
         tokio::select! {

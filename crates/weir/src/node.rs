@@ -43,8 +43,6 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Node {
     /// Where the API listens.
     pub api: SocketAddr,
-    /// What is in force.
-    pub credentials: Credentials,
     /// The first configured region.
     pub region: String,
     listener: TcpListener,
@@ -99,7 +97,6 @@ impl Node {
         ls::serve(&config.data_dir, move || Tree::collect(&tree))?;
         Ok(Self {
             api,
-            credentials,
             region,
             listener,
             authority,

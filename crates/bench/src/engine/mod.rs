@@ -25,6 +25,8 @@ use crate::limits;
 use crate::process::{Cores, Process};
 use crate::scenario::Scenario;
 
+pub use relay::run as relay_run;
+
 /// What can be measured.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,

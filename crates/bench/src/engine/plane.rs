@@ -17,8 +17,7 @@ pub fn start(site: &Site<'_>, program: &str) -> Result<Proxy> {
     let (listen, target) = (front.to_string(), site.target.to_string());
     let log = site.dir.join("access.log");
     let (rules, log) = (limits::RULES.to_string(), log.to_string_lossy());
-    let words =
-        [program, &listen, &target, "--rules", &rules, "--log", &log, "--threads", "1"];
+    let words = [program, &listen, &target, "--rules", &rules, "--log", &log, "--threads", "1"];
     let process = Process::start(site.dir, "plane", site.cores.proxy, &words, false)?;
     Ok(Proxy { front, process: Some(process) })
 }

@@ -78,18 +78,14 @@ impl Api {
                 .map(|(name, value)| (name, value.to_owned()))
         };
         let port = PORT.to_string();
-        let mut listener = pairs(&[
-            ("LoadBalancerArn", &load_balancer),
-            ("Protocol", "HTTP"),
-            ("Port", &port),
-        ]);
+        let mut listener =
+            pairs(&[("LoadBalancerArn", &load_balancer), ("Protocol", "HTTP"), ("Port", &port)]);
         listener.extend(forward("DefaultActions.member.1"));
         let listener = value(&self.elbv2("CreateListener", &listener)?, "ListenerArn")?;
         for rule in 1..=limits::RULES {
             let (priority, path) = (rule.to_string(), format!("/svc-{rule:02}/*"));
             let condition = "Conditions.member.1";
-            let mut words =
-                pairs(&[("ListenerArn", &listener), ("Priority", &priority)]);
+            let mut words = pairs(&[("ListenerArn", &listener), ("Priority", &priority)]);
             words.push((format!("{condition}.Field"), "path-pattern".to_owned()));
             words.push((format!("{condition}.PathPatternConfig.Values.member.1"), path));
             words.extend(forward("Actions.member.1"));
@@ -143,8 +139,7 @@ impl Api {
     fn front(&self, load_balancer: &str) -> Result<SocketAddr> {
         let name = load_balancer.split_once("loadbalancer/").map_or("", |(_, name)| name);
         let description = format!("ELB {name}");
-        let filter =
-            pairs(&[("Filter.1.Name", "description"), ("Filter.1.Value.1", &description)]);
+        let filter = pairs(&[("Filter.1.Name", "description"), ("Filter.1.Value.1", &description)]);
         let answer = self.ec2("DescribeNetworkInterfaces", &filter)?;
         let address: Ipv4Addr = value(&answer, "privateIpAddress")?.parse()?;
         Ok((address, PORT).into())

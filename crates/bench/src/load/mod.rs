@@ -149,9 +149,8 @@ impl Load {
         self.open(self.plan.connections)?;
         self.run_for(limits::SETTLE)?;
         let resident = (resident_before, resident_kib(&self.plan.watched));
-        let parked = |c: &&Option<Connection>| {
-            c.as_ref().is_some_and(|c| c.phase() == Phase::Parked)
-        };
+        let parked =
+            |c: &&Option<Connection>| c.as_ref().is_some_and(|c| c.phase() == Phase::Parked);
         let open = self.connections.iter().filter(parked).count();
         ensure!(open == self.plan.connections, "only {open} connections stayed open");
         let cpu = CpuReading::take(&self.plan.watched).since(&before);
@@ -214,8 +213,7 @@ impl Load {
                 continue;
             };
             let wanted = self.plan.scenario.answer_bytes();
-            let mut script =
-                Script { request: &self.request, wanted, buffer: &mut self.buffer };
+            let mut script = Script { request: &self.request, wanted, buffer: &mut self.buffer };
             let tally = &mut self.tally;
             let step = connection.handle(event, &mut script, &mut |age_ns| {
                 tally.done += 1;
@@ -291,8 +289,7 @@ impl Load {
         self.source = (self.source + 1) % limits::SOURCES;
         let registry = self.poll.registry();
         let now = Instant::now();
-        let opened =
-            Connection::open(registry, Token(place), self.plan.addr, self.source, now);
+        let opened = Connection::open(registry, Token(place), self.plan.addr, self.source, now);
         self.connections[place] = Some(opened.context("a connection cannot be opened")?);
         Ok(())
     }
@@ -302,10 +299,8 @@ impl Load {
         self.looked = Instant::now();
         for place in 0..self.connections.len() {
             let Some(connection) = &self.connections[place] else { continue };
-            let waits = matches!(
-                connection.phase(),
-                Phase::Asking | Phase::Reading | Phase::Closing
-            );
+            let waits =
+                matches!(connection.phase(), Phase::Asking | Phase::Reading | Phase::Closing);
             if waits && self.looked.duration_since(connection.since) > limits::ANSWER_WITHIN {
                 self.tally.errors.timeout += 1;
                 self.failed(place)?;
@@ -336,11 +331,6 @@ impl Errors {
             Failure::Status => self.status += 1,
             Failure::Body => self.body += 1,
         }
-    }
-
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        self.connect + self.reset + self.status + self.body + self.timeout
     }
 
     /// Adds those of another run.
@@ -378,7 +368,6 @@ mod tests {
         errors.count(Failure::Reset);
         errors.add(&Errors { status: 2, ..Errors::default() });
         assert_eq!(errors.text(), "1 reset, 2 status");
-        assert_eq!(errors.total(), 3);
     }
 
     #[test]

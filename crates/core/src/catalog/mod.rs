@@ -16,6 +16,8 @@ mod read;
 pub mod refusal;
 mod settings;
 mod state;
+#[cfg(test)]
+mod tests;
 pub mod unserved;
 
 pub use audit::AuditRecord;

@@ -74,7 +74,7 @@ impl Engine {
         bytes: &[u8],
     ) -> Step {
         let Some(target) = self.table.target(conn) else { return Step::Wait };
-        let mut scan = target.scan;
+        let mut scan = std::mem::take(&mut target.scan);
         if target.held.is_empty() {
             let (step, kept) = self.response_heads(seam, x, bytes, &mut scan);
             if let Some(from) = kept {

@@ -254,6 +254,11 @@ impl Engine {
         (self.table.len(), self.pools.len())
     }
 
+    /// Capacity of the buffers that connections hold now; idle ones hold none.
+    pub fn held_bytes(&self) -> usize {
+        self.table.held_bytes()
+    }
+
     /// Requests in flight.
     pub fn in_flight(&self) -> usize {
         self.exchanges.iter().flatten().count()

@@ -66,7 +66,7 @@ impl Engine {
     /// Bytes of a head. Returns how many were used: all of them, unless the message ends earlier.
     fn head_bytes<S: Seam>(&mut self, seam: &mut S, conn: Conn, bytes: &[u8]) -> usize {
         let Some(client) = self.table.client(conn) else { return bytes.len() };
-        let mut scan = client.scan;
+        let mut scan = std::mem::take(&mut client.scan);
         if client.held.is_empty() {
             return match self.head(seam, conn, bytes, &mut scan) {
                 Some(used) => used,

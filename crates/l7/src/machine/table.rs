@@ -177,6 +177,16 @@ impl Table {
         all.filter(|(_, slot)| belongs(slot)).map(|(i, _)| Conn(i)).collect()
     }
 
+    /// Capacity of all buffers of connections.
+    pub fn held_bytes(&self) -> usize {
+        let of = |slot: &Slot| match slot {
+            Slot::Client(client) => client.held.capacity() + client.backlog.capacity(),
+            Slot::Target(target) => target.held.capacity(),
+            Slot::Free => 0,
+        };
+        self.slots.iter().map(of).sum()
+    }
+
     /// Connections of either kind.
     pub fn len(&self) -> usize {
         self.slots.iter().filter(|slot| !matches!(slot, Slot::Free)).count()

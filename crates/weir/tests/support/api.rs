@@ -223,8 +223,8 @@ pub fn text<'a>(xml: &'a str, name: &str) -> &'a str {
 
 /// The texts of all elements of this name.
 pub fn texts(xml: &str, name: &str) -> Vec<String> {
-    let close = format!("</{name}>");
-    let parts = xml.split(&format!("<{name}>")).skip(1);
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let parts = xml.split(&open).skip(1);
     parts.filter_map(|part| part.split_once(&close).map(|(text, _)| text.to_owned())).collect()
 }
 

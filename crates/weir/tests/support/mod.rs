@@ -5,7 +5,7 @@
 //!
 //! Invariant: every instance owns its directory, its block of addresses and its ports, so tests
 //! in parallel do not see each other.
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod api;

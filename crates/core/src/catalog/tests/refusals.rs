@@ -56,7 +56,10 @@ fn codes_and_confidence_come_from_the_table() {
     assert_eq!(refusal.confidence(), Confidence::Verified);
     assert_eq!(refusal.to_string(), "PriorityInUse: Priority '5' is currently in use");
     let unserved = Refusal::unserved(Feature::NetworkLoadBalancer, "");
-    assert_eq!((unserved.code(), unserved.confidence()), ("OperationNotPermitted", Confidence::Own));
+    assert_eq!(
+        (unserved.code(), unserved.confidence()),
+        ("OperationNotPermitted", Confidence::Own)
+    );
 }
 
 fn names(w: &mut World) {
@@ -266,10 +269,8 @@ fn zones_and_subnets(w: &mut World) {
     w.refuse("SubnetNotFound", &unknown, "The subnet ID 'subnet-1' does not exist");
     let text = "All subnets must belong to the same VPC";
     w.refuse("SubnetsDifferentVpcs", &create(w, &[&subnets[0], &foreign_id]), text);
-    let both = LoadBalancerCreate {
-        subnet_mappings: vec![SubnetMapping::default()],
-        ..w.lb_input("new")
-    };
+    let both =
+        LoadBalancerCreate { subnet_mappings: vec![SubnetMapping::default()], ..w.lb_input("new") };
     let text = "You can specify only one of Subnets and SubnetMappings";
     w.refuse("SubnetsAndMappings", &Command::LoadBalancerCreate(both), text);
     let set = SubnetsSet {
@@ -386,9 +387,8 @@ fn load_balancer_existing(w: &mut World) {
     w.refuse("LoadBalancerNameTaken", &Command::LoadBalancerCreate(input), text);
     let protect = attributes(&lb, &[("deletion_protection.enabled", "true")]);
     w.run(&Command::LoadBalancerAttributesModify(protect));
-    let text = format!(
-        "Load balancer '{lb}' cannot be deleted because deletion protection is enabled"
-    );
+    let text =
+        format!("Load balancer '{lb}' cannot be deleted because deletion protection is enabled");
     w.refuse("DeletionProtected", &Command::LoadBalancerDelete(arn(&lb)), &text);
     w.catalog.settings.quotas.load_balancers = 1;
     let second = Command::LoadBalancerCreate(w.lb_input("second"));
@@ -597,15 +597,12 @@ fn target_quotas(w: &mut World) {
 fn attribute_keys(w: &mut World) {
     let (lb, group) = (w.lb("lb"), w.group("group"));
     let listener = w.listen(&lb, 80, &group);
-    let on_lb = |pairs: &[(&str, &str)]| {
-        Command::LoadBalancerAttributesModify(attributes(&lb, pairs))
-    };
-    let on_group = |pairs: &[(&str, &str)]| {
-        Command::TargetGroupAttributesModify(attributes(&group, pairs))
-    };
-    let on_listener = |pairs: &[(&str, &str)]| {
-        Command::ListenerAttributesModify(attributes(&listener, pairs))
-    };
+    let on_lb =
+        |pairs: &[(&str, &str)]| Command::LoadBalancerAttributesModify(attributes(&lb, pairs));
+    let on_group =
+        |pairs: &[(&str, &str)]| Command::TargetGroupAttributesModify(attributes(&group, pairs));
+    let on_listener =
+        |pairs: &[(&str, &str)]| Command::ListenerAttributesModify(attributes(&listener, pairs));
     w.refuse("AttributesEmpty", &on_lb(&[]), "At least one attribute must be specified");
     let many = vec![("waf.fail_open.enabled", "false"); 21];
     w.refuse("AttributesTooMany", &on_lb(&many), "The number of attributes cannot exceed '20'");
@@ -633,20 +630,17 @@ fn attribute_keys(w: &mut World) {
     let key = "tcp.idle_timeout.seconds";
     w.refuse("AttributeForeignListener", &on_listener(&[(key, "60")]), text);
     let key = "routing.http.response.x_frame_options.header_value";
-    let text = format!(
-        "'{key}' must have at most '1024' characters and no characters that are not valid"
-    );
+    let text =
+        format!("'{key}' must have at most '1024' characters and no characters that are not valid");
     w.refuse("AttributeText", &on_listener(&[(key, "a\r\nb")]), &text);
 }
 
 fn attribute_values(w: &mut World) {
     let (lb, group) = (w.lb("lb"), w.group("group"));
-    let on_lb = |pairs: &[(&str, &str)]| {
-        Command::LoadBalancerAttributesModify(attributes(&lb, pairs))
-    };
-    let on_group = |pairs: &[(&str, &str)]| {
-        Command::TargetGroupAttributesModify(attributes(&group, pairs))
-    };
+    let on_lb =
+        |pairs: &[(&str, &str)]| Command::LoadBalancerAttributesModify(attributes(&lb, pairs));
+    let on_group =
+        |pairs: &[(&str, &str)]| Command::TargetGroupAttributesModify(attributes(&group, pairs));
     let key = "deregistration_delay.timeout_seconds";
     let text = format!("'{key}' value '3601' must be between '0-3600' inclusive");
     w.refuse("AttributeRange", &on_group(&[(key, "3601")]), &text);
@@ -660,9 +654,8 @@ fn attribute_values(w: &mut World) {
                 protocol";
     w.refuse("StickinessTypeForeign", &on_group(&[(key, "source_ip")]), text);
     let key = "load_balancing.cross_zone.enabled";
-    let text = format!(
-        "The attribute '{key}' must be 'true' on load balancers with type 'application'"
-    );
+    let text =
+        format!("The attribute '{key}' must be 'true' on load balancers with type 'application'");
     w.refuse("AttributeImmutable", &on_lb(&[(key, "false")]), &text);
     let text = "You must specify a value for 'access_logs.s3.bucket' when \
                 'access_logs.s3.enabled' is 'true'";
@@ -680,9 +673,8 @@ fn attribute_values(w: &mut World) {
 
 fn tags(w: &mut World) {
     let lb = w.lb("lb");
-    let add = |tags: Pairs| {
-        Command::TagsAdd(TagsAdd { region: region(), arns: vec![lb.clone()], tags })
-    };
+    let add =
+        |tags: Pairs| Command::TagsAdd(TagsAdd { region: region(), arns: vec![lb.clone()], tags });
     let many: Pairs = (0..51).map(|i| (format!("k{i}"), String::new())).collect();
     w.refuse("TagsTooMany", &add(many), "The number of tags on a resource cannot exceed '50'");
     let text = "Tag key was specified more than once: k";

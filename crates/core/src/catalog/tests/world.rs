@@ -115,7 +115,10 @@ impl World {
     /// Expects a refusal because of a feature that is not served, with this code.
     pub fn unserved(&mut self, feature: Feature, code: &str, command: &Command) {
         let refusal = self.catalog.apply(command, self.now, &mut self.rng).unwrap_err();
-        assert!(matches!(&refusal, Refusal::Unserved { feature: f, .. } if *f == feature), "{refusal}");
+        assert!(
+            matches!(&refusal, Refusal::Unserved { feature: f, .. } if *f == feature),
+            "{refusal}"
+        );
         assert_eq!(refusal.code(), code);
         assert!(refusal.message().contains("version of Weir"), "{refusal}");
         assert!(!refusal.message().contains("{}"), "{refusal}");
@@ -268,11 +271,7 @@ pub(super) fn fixed(status: &str) -> ActionInput {
 }
 
 pub(super) fn redirect(config: RedirectInput) -> ActionInput {
-    ActionInput {
-        kind: "redirect".to_owned(),
-        redirect: Some(config),
-        ..ActionInput::default()
-    }
+    ActionInput { kind: "redirect".to_owned(), redirect: Some(config), ..ActionInput::default() }
 }
 
 pub(super) fn listener_input(lb: &str, port: u16, actions: Vec<ActionInput>) -> ListenerCreate {
