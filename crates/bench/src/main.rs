@@ -184,10 +184,9 @@ fn settings(args: &RunArgs) -> Result<Settings> {
 }
 
 fn circumstances(args: &RunArgs, settings: &Settings) -> Circumstances {
-    let words: Vec<String> = std::env::args().skip(2).collect();
     let versions = settings.engines.iter().filter(|engine| **engine != Engine::Direct);
     Circumstances {
-        command: format!("make bench ARGS=\"{}\"", words.join(" ")).replace(" ARGS=\"\"", ""),
+        command: command(std::env::args().skip(2), std::env::var("ROUNDS").ok()),
         date: said(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"])),
         machine: machine(),
         load_average: first_words("/proc/loadavg", 3),
@@ -197,6 +196,25 @@ fn circumstances(args: &RunArgs, settings: &Settings) -> Circumstances {
         rounds: settings.rounds,
         window_ms: settings.window.as_millis(),
         note: args.note.clone(),
+    }
+}
+
+/// What was typed, without where the result goes.
+fn command(arguments: impl Iterator<Item = String>, rounds: Option<String>) -> String {
+    let mut words = Vec::new();
+    let mut arguments = arguments;
+    while let Some(word) = arguments.next() {
+        if matches!(word.as_str(), "--doc" | "--note") {
+            arguments.next();
+        } else {
+            words.push(word);
+        }
+    }
+    let before = rounds.map(|rounds| format!("ROUNDS={rounds} ")).unwrap_or_default();
+    if words.is_empty() {
+        format!("{before}make bench")
+    } else {
+        format!("{before}make bench ARGS=\"{}\"", words.join(" "))
     }
 }
 
@@ -240,6 +258,15 @@ impl Drop for Scratch {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn the_command_is_told_as_it_was_typed() {
+        let typed = |words: &str| command(words.split_whitespace().map(str::to_owned), None);
+        assert_eq!(typed("--doc docs/performance.md"), "make bench");
+        assert_eq!(typed("--quick --note x --idle 5"), "make bench ARGS=\"--quick --idle 5\"");
+        let nine = command(std::iter::empty(), Some("9".to_owned()));
+        assert_eq!(nine, "ROUNDS=9 make bench");
+    }
 
     #[test]
     fn the_definition_is_sound() {

@@ -1,8 +1,8 @@
 //! Processes of the bench: pinned, bounded, ended by their own id; and what the kernel says they
 //! used.
 //!
-//! The wrappers (`setpriv`, `nice`, `taskset`) replace themselves by the program, so the id that
-//! was started is the program's.
+//! The wrappers (`setpriv`, `setsid`, `sh`, `nice`, `taskset`) replace themselves by the program, so
+//! the id that was started is the program's.
 //!
 //! Invariant: a process ends with the bench, because the kernel signals it when its parent dies.
 
@@ -16,6 +16,10 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::limits;
+
+/// Raises the priority where that is allowed, and goes on where not. Linux groups tasks by session
+/// and shares cores between groups first, so the session's own niceness counts more than the task's.
+const PRIORITY: &str = "{ echo -10 > /proc/self/autogroup; } 2>/dev/null; exec nice -n -10 \"$@\"";
 
 /// Where the two sides run; `None` leaves them to the scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,8 +197,8 @@ pub fn resident_kib(ids: &[u32]) -> u64 {
 fn wrapped(core: Option<usize>, program: &[&str]) -> Command {
     let mut words: Vec<String> = ["setpriv", "--pdeathsig", "TERM"].map(str::to_owned).to_vec();
     if let Some(core) = core {
-        // Not everybody may raise a priority; `nice` then says so and goes on.
-        words.extend(["nice", "-n", "-10", "taskset", "-c"].map(str::to_owned));
+        words.extend(["setsid", "sh", "-c", PRIORITY, "sh"].map(str::to_owned));
+        words.extend(["taskset", "-c"].map(str::to_owned));
         words.push(core.to_string());
     }
     words.extend(program.iter().map(|word| (*word).to_owned()));
@@ -278,6 +282,22 @@ mod tests {
         assert_eq!(process.ids(), [id]);
         drop(process);
         assert!(!Path::new(&format!("/proc/{id}")).exists());
+    }
+
+    #[test]
+    fn a_pinned_process_keeps_its_id_and_its_core() {
+        let Some(core) = Cores::of_process().load else { return };
+        let dir = tempfile::tempdir().unwrap();
+        let words = ["sleep", "60"];
+        let process = Process::start(dir.path(), "pinned", Some(core), &words, false).unwrap();
+        let path = |name| format!("/proc/{}/{name}", process.id());
+        let deadline = Instant::now() + limits::STOP_WITHIN;
+        while fs::read_to_string(path("comm")).unwrap() != "sleep\n" {
+            assert!(Instant::now() < deadline);
+            sleep(limits::LOOK_EVERY);
+        }
+        let status = fs::read_to_string(path("status")).unwrap();
+        assert!(status.contains(&format!("Cpus_allowed_list:\t{core}\n")), "{status}");
     }
 
     #[test]

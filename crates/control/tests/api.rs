@@ -118,9 +118,8 @@ async fn other_services_are_told_that_they_are_not_here() {
     let client = world.client();
     let answer = client.call("iam", "2010-05-08", "ListUsers", &[]).await;
     answer.refused(400, "InvalidAction").holds("'iam' is not available");
-    let classic = client
-        .call("elasticloadbalancing", "2012-06-01", "DescribeLoadBalancers", &[])
-        .await;
+    let classic =
+        client.call("elasticloadbalancing", "2012-06-01", "DescribeLoadBalancers", &[]).await;
     classic.refused(400, "InvalidAction");
     let get = b"PUT / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     exchange(world.address, get).await.refused(405, "UnsupportedHttpVerb");
@@ -144,10 +143,7 @@ async fn actions_that_are_unknown_missing_or_not_built() {
     answer
         .refused(400, "InvalidAction")
         .holds("The action CreateVpc is not valid for this web service.");
-    client
-        .post("elasticloadbalancing", b"Version=2015-12-01")
-        .await
-        .refused(400, "MissingAction");
+    client.post("elasticloadbalancing", b"Version=2015-12-01").await.refused(400, "MissingAction");
     client
         .post("elasticloadbalancing", b"Action=%zz&Version=2015-12-01")
         .await
@@ -198,6 +194,16 @@ async fn a_form_of_ten_mebibytes_is_refused_and_the_server_goes_on() {
     stream.read_to_end(&mut received).await.unwrap();
     fixture::parse(&received).refused(413, "RequestEntityTooLarge");
     client.elb("DescribeLoadBalancers", &[]).await.ok();
+}
+
+#[tokio::test]
+async fn who_asks_before_sending_too_much_is_not_invited() {
+    let world = World::start().await;
+    let head = "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
+                Content-Length: 10485760\r\n\r\n";
+    let answer = exchange(world.address, head.as_bytes()).await;
+    answer.refused(413, "RequestEntityTooLarge");
+    assert_eq!(answer.header("connection"), Some("close"));
 }
 
 #[tokio::test]

@@ -194,8 +194,7 @@ impl Links {
         if self.by_index.len() <= token.index() {
             self.by_index.resize(token.index() + 1, Link::default());
         }
-        self.by_index[token.index()] =
-            Link { token: Some(token), wanted: true, blocked: false };
+        self.by_index[token.index()] = Link { token: Some(token), wanted: true, blocked: false };
     }
 
     fn remove(&mut self, token: Token) {
@@ -265,7 +264,8 @@ impl Seam for Sockets<'_> {
 
     fn read(&mut self, conn: Conn, wanted: bool) {
         let Some(link) = self.links.by_index.get_mut(conn.0 as usize) else { return };
-        let begins = wanted && !std::mem::replace(&mut link.wanted, wanted);
+        let was_wanted = std::mem::replace(&mut link.wanted, wanted);
+        let begins = wanted && !was_wanted;
         if let (true, Some(token)) = (begins, link.token)
             && self.io.readiness(token).readable
         {

@@ -6,7 +6,7 @@
 //! kill the stage of every item is read back through the API: it must be the acknowledged one, or
 //! the next one when a call was under way.
 //!
-//! Invariant: [`Worker::observed`] recognises whole stages only; anything in between fails.
+//! Invariant: [`Worker::observe`] recognises whole stages only; anything in between fails.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod support;
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use support::{Api, Http, Options, Weir, say, text, texts, wait_for};
+use support::{Api, ApiError, Http, Options, Weir, group, say, text, texts, wait_for};
 
 const MUTATIONS: usize = 10_000;
 const ROUNDS: usize = 10;
@@ -32,8 +32,12 @@ const GONE: u8 = 7;
 struct Item {
     number: usize,
     stage: u8,
-    /// Whether a call to the next stage is under way or its fate is unknown.
+    /// Whether the fate of the call to the next stage is unknown.
     pending: bool,
+    /// ARN, once it exists.
+    group: String,
+    /// ARN, once it exists.
+    listener: String,
 }
 
 struct Worker {
@@ -44,6 +48,8 @@ struct Worker {
     items: Vec<Item>,
     next: usize,
 }
+
+type Answer = Result<String, ApiError>;
 
 #[test]
 fn every_acknowledged_mutation_survives_and_none_is_half() {
@@ -97,12 +103,11 @@ impl Worker {
         loop {
             let at = self.next_item();
             self.items[at].pending = true;
-            if !self.advance(&mut api, at) {
-                return;
+            match self.call(&mut api, at) {
+                Ok(answer) => self.items[at].acknowledge(&answer),
+                Err(error) if error.status == 0 => return,
+                Err(error) => panic!("stage {}: {error:?}", self.items[at].stage),
             }
-            let item = &mut self.items[at];
-            item.pending = false;
-            item.stage += 1;
             acknowledged.fetch_add(1, Ordering::SeqCst);
             self.items.retain(|item| item.stage < GONE);
         }
@@ -117,86 +122,33 @@ impl Worker {
         if self.items.len() >= ALIVE {
             return 0;
         }
-        self.items.push(Item { number: self.next, stage: 0, pending: false });
+        let (group, listener) = (String::new(), String::new());
+        let number = self.next;
+        self.items.push(Item { number, stage: 0, pending: false, group, listener });
         self.next += 1;
         self.items.len() - 1
     }
 
-    /// The one call that takes an item to its next stage; false when the process is gone.
-    fn advance(&self, api: &mut Api, at: usize) -> bool {
+    /// The one call that takes an item to its next stage.
+    fn call(&self, api: &mut Api, at: usize) -> Answer {
         let item = &self.items[at];
-        let name = self.group_name(item.number);
-        let answer = match item.stage {
-            0 => api.try_elbv2("CreateTargetGroup", &support::group(&name, &self.vpc)),
-            1 => self.register(api, &self.group(api, &name)),
-            2 => self.create_listener(api, item.number, &self.group(api, &name)),
-            3 => self.create_rule(api, &self.listener(api, item.number)),
-            4 => modify_listener(api, &self.listener(api, item.number), item.number),
-            5 => {
-                let listener = self.listener(api, item.number);
-                api.try_elbv2("DeleteListener", &[("ListenerArn", &listener)])
-            }
-            _ => {
-                let group = self.group(api, &name);
-                api.try_elbv2("DeleteTargetGroup", &[("TargetGroupArn", &group)])
-            }
-        };
-        match answer {
-            Ok(_) => true,
-            Err(error) if error.status == 0 => false,
-            // What the reads before the call found was nothing: the process was killed there.
-            Err(error) if error.message.contains("killed-before") => false,
-            Err(error) => panic!("stage {}: {error:?}", item.stage),
+        match item.stage {
+            0 => api.try_elbv2("CreateTargetGroup", &group(&self.name(item), &self.vpc)),
+            1 => register(api, item),
+            2 => create_listener(api, &self.lb, item),
+            3 => create_rule(api, item),
+            4 => modify_listener(api, item),
+            5 => api.try_elbv2("DeleteListener", &[("ListenerArn", &item.listener)]),
+            _ => api.try_elbv2("DeleteTargetGroup", &[("TargetGroupArn", &item.group)]),
         }
-    }
-
-    fn register(&self, api: &mut Api, group: &str) -> Result<String, support::ApiError> {
-        let keys: Vec<[String; 2]> = (1..=TARGETS)
-            .map(|n| [format!("Targets.member.{n}.Id"), format!("Targets.member.{n}.Port")])
-            .collect();
-        let ports: Vec<String> = (1..=TARGETS).map(|n| n.to_string()).collect();
-        let mut parameters = vec![("TargetGroupArn", group)];
-        for (key, port) in keys.iter().zip(&ports) {
-            parameters.push((&key[0], "127.0.0.1"));
-            parameters.push((&key[1], port));
-        }
-        api.try_elbv2("RegisterTargets", &parameters)
-    }
-
-    fn create_listener(
-        &self,
-        api: &mut Api,
-        number: usize,
-        group: &str,
-    ) -> Result<String, support::ApiError> {
-        let port = port(number).to_string();
-        let parameters = [
-            ("LoadBalancerArn", &*self.lb),
-            ("Protocol", "HTTP"),
-            ("Port", &port),
-            ("DefaultActions.member.1.Type", "forward"),
-            ("DefaultActions.member.1.TargetGroupArn", group),
-        ];
-        api.try_elbv2("CreateListener", &parameters)
-    }
-
-    fn create_rule(&self, api: &mut Api, listener: &str) -> Result<String, support::ApiError> {
-        let parameters = [
-            ("ListenerArn", listener),
-            ("Priority", "7"),
-            ("Conditions.member.1.Field", "path-pattern"),
-            ("Conditions.member.1.Values.member.1", "/rule"),
-            ("Actions.member.1.Type", "fixed-response"),
-            ("Actions.member.1.FixedResponseConfig.StatusCode", "299"),
-        ];
-        api.try_elbv2("CreateRule", &parameters)
     }
 
     /// Compares every item with what is stored; gives the number of calls whose fate was unknown.
     fn verify(&mut self, api: &mut Api) -> usize {
         let mut unknown = 0;
-        for item in &mut self.items {
-            let seen = observed(api, &self.lb, &group_name(self.index, item.number), item.number);
+        for at in 0..self.items.len() {
+            let seen = self.observe(api, at);
+            let item = &mut self.items[at];
             let allowed = item.stage..=item.stage + u8::from(item.pending);
             let what = format!("item {} of worker {}", item.number, self.index);
             assert!(allowed.contains(&seen), "{what}: stage {seen}, allowed {allowed:?}");
@@ -205,50 +157,126 @@ impl Worker {
             item.pending = false;
         }
         if let Some(item) = self.items.iter().find(|item| item.stage == COMPLETE) {
-            let mut http = Http::connect(&self.address, port(item.number)).unwrap();
+            let mut http = Http::connect(&self.address, item.port()).unwrap();
             assert_eq!(http.get("/").unwrap(), (200, item.number.to_string()));
             assert_eq!(http.get("/rule").unwrap().0, 299);
         }
-        self.items.retain(|item| item.stage < GONE);
-        let alive: Vec<String> =
-            self.items.iter().filter(|i| i.stage > 0).map(|i| self.group_name(i.number)).collect();
+        self.items.retain(|item| (1..GONE).contains(&item.stage));
         let answer = api.elbv2("DescribeTargetGroups", &[("PageSize", "400")]);
         let prefix = format!("kill-{}-", self.index);
         let mut stored = texts(&answer, "TargetGroupName");
         stored.retain(|name| name.starts_with(&prefix));
         stored.sort();
-        let mut alive = alive;
+        let mut alive: Vec<String> = self.items.iter().map(|item| self.name(item)).collect();
         alive.sort();
         assert_eq!(stored, alive, "groups that nobody knows of, or lost ones");
         unknown
     }
 
-    fn group_name(&self, number: usize) -> String {
-        group_name(self.index, number)
+    /// The stage that the stored records amount to. Records that fit two stages are those of the
+    /// side, making or removing, on which the item was.
+    fn observe(&mut self, api: &mut Api, at: usize) -> u8 {
+        let name = self.name(&self.items[at]);
+        let item = &mut self.items[at];
+        let removing = item.stage >= COMPLETE;
+        let listeners = api.elbv2("DescribeListeners", &[("LoadBalancerArn", &self.lb)]);
+        let listener = listener_on(&listeners, item.port());
+        let Ok(groups) = api.try_elbv2("DescribeTargetGroups", &[("Names.member.1", &name)]) else {
+            assert!(listener.is_none(), "{name}: a listener without its group");
+            return if removing { GONE } else { 0 };
+        };
+        item.group = text(&groups, "TargetGroupArn").to_owned();
+        let health = api.elbv2("DescribeTargetHealth", &[("TargetGroupArn", &item.group)]);
+        let targets = texts(&health, "State").len();
+        let Some((listener, action)) = listener else {
+            return match (targets, removing) {
+                (0, false) => 1,
+                (TARGETS, false) => 2,
+                (TARGETS, true) => 6,
+                other => panic!("{name}: {other:?} of {TARGETS} targets"),
+            };
+        };
+        item.listener = listener;
+        assert_eq!(targets, TARGETS, "{name}");
+        let rules = api.elbv2("DescribeRules", &[("ListenerArn", &item.listener)]);
+        let rules = texts(&rules, "IsDefault");
+        assert_eq!(rules.iter().filter(|is| *is == "true").count(), 1, "{name}: default rule");
+        match (rules.len(), action.as_str()) {
+            (1, "forward") => 3,
+            (2, "forward") => 4,
+            (2, "fixed-response") => 5,
+            other => panic!("{name}: {other:?}"),
+        }
     }
 
-    fn group(&self, api: &mut Api, name: &str) -> String {
-        let answer = api.try_elbv2("DescribeTargetGroups", &[("Names.member.1", name)]);
-        answer.map_or_else(|_| "killed-before".into(), |a| text(&a, "TargetGroupArn").to_owned())
+    fn name(&self, item: &Item) -> String {
+        format!("kill-{}-{}", self.index, item.number)
+    }
+}
+
+// === impl Item ===
+
+impl Item {
+    fn acknowledge(&mut self, answer: &str) {
+        match self.stage {
+            0 => self.group = text(answer, "TargetGroupArn").to_owned(),
+            2 => self.listener = text(answer, "ListenerArn").to_owned(),
+            _ => {}
+        }
+        self.pending = false;
+        self.stage += 1;
     }
 
-    fn listener(&self, api: &mut Api, number: usize) -> String {
-        let answer = api.try_elbv2("DescribeListeners", &[("LoadBalancerArn", &self.lb)]);
-        let found = answer.ok().and_then(|answer| listener_of(&answer, number));
-        found.map_or_else(|| "killed-before".into(), |listener| listener.0)
+    fn port(&self) -> u16 {
+        2_000 + (self.number % 100) as u16
     }
 }
 
 // === helpers ===
 
-fn modify_listener(
-    api: &mut Api,
-    listener: &str,
-    number: usize,
-) -> Result<String, support::ApiError> {
-    let body = number.to_string();
+/// Five targets in one call: all of them or none.
+fn register(api: &mut Api, item: &Item) -> Answer {
+    let keys: Vec<[String; 2]> = (1..=TARGETS)
+        .map(|n| [format!("Targets.member.{n}.Id"), format!("Targets.member.{n}.Port")])
+        .collect();
+    let ports: Vec<String> = (1..=TARGETS).map(|n| n.to_string()).collect();
+    let mut parameters = vec![("TargetGroupArn", &*item.group)];
+    for (key, port) in keys.iter().zip(&ports) {
+        parameters.push((&key[0], "127.0.0.1"));
+        parameters.push((&key[1], port));
+    }
+    api.try_elbv2("RegisterTargets", &parameters)
+}
+
+/// A listener and its default rule.
+fn create_listener(api: &mut Api, lb: &str, item: &Item) -> Answer {
+    let port = item.port().to_string();
     let parameters = [
-        ("ListenerArn", listener),
+        ("LoadBalancerArn", lb),
+        ("Protocol", "HTTP"),
+        ("Port", &port),
+        ("DefaultActions.member.1.Type", "forward"),
+        ("DefaultActions.member.1.TargetGroupArn", &item.group),
+    ];
+    api.try_elbv2("CreateListener", &parameters)
+}
+
+fn create_rule(api: &mut Api, item: &Item) -> Answer {
+    let parameters = [
+        ("ListenerArn", &*item.listener),
+        ("Priority", "7"),
+        ("Conditions.member.1.Field", "path-pattern"),
+        ("Conditions.member.1.Values.member.1", "/rule"),
+        ("Actions.member.1.Type", "fixed-response"),
+        ("Actions.member.1.FixedResponseConfig.StatusCode", "299"),
+    ];
+    api.try_elbv2("CreateRule", &parameters)
+}
+
+fn modify_listener(api: &mut Api, item: &Item) -> Answer {
+    let body = item.number.to_string();
+    let parameters = [
+        ("ListenerArn", &*item.listener),
         ("DefaultActions.member.1.Type", "fixed-response"),
         ("DefaultActions.member.1.FixedResponseConfig.StatusCode", "200"),
         ("DefaultActions.member.1.FixedResponseConfig.MessageBody", &body),
@@ -256,53 +284,12 @@ fn modify_listener(
     api.try_elbv2("ModifyListener", &parameters)
 }
 
-fn group_name(worker: usize, number: usize) -> String {
-    format!("kill-{worker}-{number}")
-}
-
-fn port(number: usize) -> u16 {
-    2_000 + (number % 100) as u16
-}
-
-/// ARN and type of default action of the listener of an item.
-fn listener_of(answer: &str, number: usize) -> Option<(String, String)> {
-    let port = format!("<Port>{}</Port>", port(number));
-    let members = answer.split("<LoadBalancerArn>").skip(1);
-    // A member's own elements may stand on either side of its load balancer's ARN.
-    let arns = texts(answer, "ListenerArn");
-    let mut found = members.zip(arns).filter(|(member, _)| member.contains(&port));
-    let (member, arn) = found.next()?;
-    Some((arn, text(member, "Type").to_owned()))
-}
-
-/// The stage that the stored records amount to.
-fn observed(api: &mut Api, lb: &str, group: &str, number: usize) -> u8 {
-    let groups = api.try_elbv2("DescribeTargetGroups", &[("Names.member.1", group)]);
-    let listeners = api.elbv2("DescribeListeners", &[("LoadBalancerArn", lb)]);
-    let listener = listener_of(&listeners, number);
-    let Ok(groups) = groups else {
-        assert!(listener.is_none(), "{group}: a listener without its group");
-        // Nothing before the first call and nothing after the last look the same.
-        return if listeners.is_empty() { 0 } else { absent(api, group) };
-    };
-    let arn = text(&groups, "TargetGroupArn");
-    let health = api.elbv2("DescribeTargetHealth", &[("TargetGroupArn", arn)]);
-    let targets = texts(&health, "State").len();
-    let Some((listener, action)) = listener else {
-        return match targets {
-            0 => 1,
-            TARGETS => 2,
-            other => panic!("{group}: {other} of {TARGETS} targets"),
-        };
-    };
-    assert_eq!(targets, TARGETS, "{group}");
-    let rules = api.elbv2("DescribeRules", &[("ListenerArn", &listener)]);
-    let defaults = texts(&rules, "IsDefault");
-    assert_eq!(defaults.iter().filter(|is| *is == "true").count(), 1, "{group}: default rule");
-    match (defaults.len(), action.as_str()) {
-        (1, "forward") => 3,
-        (2, "forward") => 4,
-        (2, "fixed-response") => 5,
-        other => panic!("{group}: {other:?}"),
-    }
+/// ARN and type of default action of the listener on this port.
+fn listener_on(answer: &str, port: u16) -> Option<(String, String)> {
+    // `<member>` also opens what is inside of a listener; its ARN comes first in it.
+    let parts: Vec<&str> = answer.split("<ListenerArn>").skip(1).collect();
+    let port = format!("<Port>{port}</Port>");
+    let part = parts.into_iter().find(|part| part.contains(&port))?;
+    let arn = part.split_once("</ListenerArn>")?.0;
+    Some((arn.to_owned(), text(part, "Type").to_owned()))
 }

@@ -122,9 +122,7 @@ impl Call {
 
     /// A refusal with the status that the model gives its code.
     pub fn refuse(&self, refusal: &Refusal) -> ApiError {
-        let code = refusal.code();
-        let facts = self.schema.error(code).copied();
-        facts.unwrap_or(ErrorFacts::sender(code, 400)).because(refusal.message())
+        refusal_facts(self.schema, refusal).because(refusal.message())
     }
 
     /// Something that cannot happen did: logged in full, told in brief.
@@ -154,6 +152,13 @@ impl Call {
     }
 }
 
+/// Status and fault of a refusal's code: the model's, or a sender's 400 where it lists none.
+// spec: control-plane §1.3 ELBv2 errors, pagination, waiters, limits, attributes
+fn refusal_facts(schema: &Schema, refusal: &Refusal) -> ErrorFacts {
+    let code = refusal.code();
+    schema.error(code).copied().unwrap_or(ErrorFacts::sender(code, 400))
+}
+
 /// Whether the caller only asks what would happen; every EC2 operation takes `DryRun`.
 fn is_dry_run(shape: &Shape, value: &Value) -> bool {
     let Value::Struct(fields) = value else { return false };
@@ -169,4 +174,35 @@ pub const INTERNAL_FAILURE_TEXT: &str =
 /// Whether an action changes something: its calls are audited and logged at info.
 pub fn is_mutation(action: &str) -> bool {
     !(action.starts_with("Describe") || action.starts_with("Get"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_core::catalog::unserved::Feature;
+    use weir_wire::generated::{ec2, elbv2};
+    use weir_wire::schema::Fault;
+
+    #[test]
+    fn refusals_take_their_status_from_the_model() {
+        let unlisted = Refusal::LoadBalancerNameEmpty {};
+        let listed = Refusal::PriorityTaken { priority: "1".into() };
+        for (refusal, code) in [(unlisted, "ValidationError"), (listed, "PriorityInUse")] {
+            let facts = refusal_facts(&elbv2::SCHEMA, &refusal);
+            assert_eq!((facts.code, facts.status, facts.fault), (code, 400, Fault::Sender));
+        }
+        let gone = Refusal::VpcIdNotFound { id: "vpc-0".into() };
+        assert_eq!(refusal_facts(&ec2::SCHEMA, &gone).code, "InvalidVpcID.NotFound");
+        for feature in Feature::ALL {
+            let facts = refusal_facts(&elbv2::SCHEMA, &Refusal::unserved(*feature, "x"));
+            assert_eq!(facts.status, 400, "{feature:?}");
+        }
+    }
+
+    #[test]
+    fn reads_leave_no_audit() {
+        let reads = ["DescribeRules", "GetCallerIdentity"];
+        assert!(!reads.into_iter().any(is_mutation));
+        assert!(["CreateRule", "SetSubnets", "RunInstances"].into_iter().all(is_mutation));
+    }
 }

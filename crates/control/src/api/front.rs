@@ -264,14 +264,18 @@ impl Trace {
         let (request_id, peer) = (&inbound.request_id, inbound.peer);
         let duration_us = started.elapsed().as_micros() as u64;
         let loud = status >= 500 || (!action.is_empty() && is_mutation(action));
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    %request_id, service, action, status, code, duration_us, principal, %peer,
+                    "API call"
+                )
+            };
+        }
         if loud {
-            tracing::info!(
-                %request_id, service, action, status, code, duration_us, principal, %peer, "API call"
-            );
+            line!(info);
         } else {
-            tracing::debug!(
-                %request_id, service, action, status, code, duration_us, principal, %peer, "API call"
-            );
+            line!(debug);
         }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -268,6 +268,10 @@ async fn take_body(
         length.to_str().ok()?.parse().ok()
     });
     let bytes = match announced {
+        // Who asks first has not sent anything; reading on would only invite it.
+        Some(bytes) if bytes > limits::BODY_BYTES_MAX as u64 && headers.contains_key(EXPECT) => {
+            return Err(BodyTrouble::TooLarge);
+        }
         Some(bytes) if bytes > limits::BODY_BYTES_MAX as u64 => return too_large(body).await,
         Some(bytes) => bytes as usize,
         None => limits::BODY_BYTES_MAX,

@@ -95,9 +95,9 @@ refusals! {
         "Target group name '{name}' can only contain characters that are alphanumeric characters \
          or hyphens(-)";
     TargetGroupNameHyphens { name } TestDouble "ValidationError"
-        "1 validation error detected: Value '{name}' at 'targetGroup.targetGroupArn.targetGroupName' \
-         failed to satisfy constraint: Member must satisfy regular expression pattern: \
-         (?!.*--)(?!^-)(?!.*-$)^[A-Za-z0-9-]+$";
+        "1 validation error detected: Value '{name}' at \
+         'targetGroup.targetGroupArn.targetGroupName' failed to satisfy constraint: Member must \
+         satisfy regular expression pattern: (?!.*--)(?!^-)(?!.*-$)^[A-Za-z0-9-]+$";
     LoadBalancerArnInvalid { arn } Recalled "ValidationError"
         "'{arn}' is not a valid load balancer ARN";
     ListenerArnInvalid { arn } Recalled "ValidationError"
@@ -207,8 +207,8 @@ refusals! {
     HealthPortInvalid { port } Recalled "ValidationError"
         "Health check port '{port}' must be in the range of 1-65535 or be 'traffic-port'";
     HealthPathInvalid { path } Recalled "ValidationError"
-        "Health check path '{path}' must begin with a '/' character, and can only contain printable \
-         ASCII characters, without spaces";
+        "Health check path '{path}' must begin with a '/' character, and can only contain \
+         printable ASCII characters, without spaces";
     HealthMatcherInvalid { value } Recalled "ValidationError"
         "Health check matcher HTTP code '{value}' must be within '200-499' inclusive";
     HealthMatcherGrpc {} Recalled "InvalidConfigurationRequest"
@@ -451,6 +451,8 @@ refusals! {
         "Tag key was specified more than once: {key}";
     TagKeyReserved { key } Recalled "ValidationError"
         "Tag key '{key}' is not valid: keys that begin with 'aws:' are reserved";
+    TagLength { key } Recalled "ValidationError"
+        "Tag '{key}' is not valid: a key has 1 to 128 characters, a value at most 256";
 
     // --- EC2
     VpcIdNotFound { id } Recalled "InvalidVpcID.NotFound"

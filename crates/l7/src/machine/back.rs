@@ -227,8 +227,7 @@ impl Engine {
         }
         let now_ms = self.now.mono_ms;
         let Some(client) = self.table.client(x.client) else { return false };
-        let (listener, uid, expires_ms) =
-            (client.listener, client.listener_uid, client.expires_ms);
+        let (listener, uid, expires_ms) = (client.listener, client.listener_uid, client.expires_ms);
         let lives = self.world.listener(listener).is_some_and(|plan| plan.cell.uid == uid);
         lives && now_ms < expires_ms
     }

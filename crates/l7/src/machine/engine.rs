@@ -158,13 +158,7 @@ impl Engine {
     /// The peer of a connection that is not being read was seen to end it, or to fail; bytes
     /// before that may be unread. For a client this is a cancel; of a target the bytes are read
     /// first.
-    pub fn handle_hangup<S: Seam>(
-        &mut self,
-        seam: &mut S,
-        conn: Conn,
-        failed: bool,
-        now: Now,
-    ) {
+    pub fn handle_hangup<S: Seam>(&mut self, seam: &mut S, conn: Conn, failed: bool, now: Now) {
         self.now = now;
         match self.table.slot(conn) {
             Slot::Client(_) if failed => self.client_gone(seam, conn),
@@ -186,13 +180,7 @@ impl Engine {
     }
 
     /// A connection begun with [`Seam::connect`] stands, or has failed.
-    pub fn handle_connected<S: Seam>(
-        &mut self,
-        seam: &mut S,
-        conn: Conn,
-        stands: bool,
-        now: Now,
-    ) {
+    pub fn handle_connected<S: Seam>(&mut self, seam: &mut S, conn: Conn, stands: bool, now: Now) {
         self.now = now;
         self.target_connected(seam, conn, stands);
         self.settle(seam);
@@ -223,7 +211,7 @@ impl Engine {
     /// Work on this connection panicked: it is forgotten with its exchange. The caller resets the
     /// connection itself; the other side of its exchange is reset here.
     pub fn handle_panic<S: Seam>(&mut self, seam: &mut S, conn: Conn) {
-        self.next.clear();
+        self.next.retain(|waiting| *waiting != conn);
         let exchange = match self.table.remove(conn) {
             Slot::Client(client) => client.exchange,
             Slot::Target(target) => {

@@ -11,9 +11,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use weir_core::snapshot::{
-    GroupPlan, GroupSlot, InFlight, ListenerPlan, ListenerSlot, Snapshot,
-};
+use weir_core::snapshot::{GroupPlan, GroupSlot, InFlight, ListenerPlan, ListenerSlot, Snapshot};
 use weir_core::traffic::http::Method;
 use weir_core::traffic::http::desync::Verdict;
 use weir_core::traffic::http::outcome::Cause;

@@ -197,7 +197,8 @@ fn copy_request_lines(request: &Outgoing<'_>, out: &mut Vec<u8>) {
 
 fn rewrite_request_lines(request: &Outgoing<'_>, out: &mut Vec<u8>) {
     for field in request.head.fields.as_slice() {
-        let view = HeaderView { name: field.raw_name(request.buf), value: field.value(request.buf) };
+        let view =
+            HeaderView { name: field.raw_name(request.buf), value: field.value(request.buf) };
         if request_line_stays(request, field) && desync::may_forward(&view) {
             write::header(out, field.name(request.buf), view.value);
         }
@@ -306,8 +307,7 @@ fn response_line_stays(response: &Incoming<'_>, field: &Field) -> bool {
     if response.plan.response_headers.iter().any(overridden) {
         return false;
     }
-    !response.options.names_headers
-        || !is_named(&response.head.fields, field, response.buf)
+    !response.options.names_headers || !is_named(&response.head.fields, field, response.buf)
 }
 
 #[cfg(test)]

@@ -115,8 +115,8 @@ impl Engine {
         admit(x, plan, &facts, head)?;
         self.count_headers(plan, x, head);
         let expect = head.fields.value(Known::Expect, buf);
-        let expects = expect.is_some()
-            && screen::expectation(asked.version, expect) == Expectation::Continue;
+        let expects =
+            expect.is_some() && screen::expectation(asked.version, expect) == Expectation::Continue;
         let answer = self.route(x, plan, (&asked, &facts))?;
         if let Some(answer) = answer {
             return Ok(Routed::Answer(answer));
@@ -232,11 +232,7 @@ impl Engine {
     }
 }
 
-fn asked<'a>(
-    head: &RequestHead,
-    facts: &RequestFacts<'a, Lines<'a>>,
-    buf: &'a [u8],
-) -> Asked<'a> {
+fn asked<'a>(head: &RequestHead, facts: &RequestFacts<'a, Lines<'a>>, buf: &'a [u8]) -> Asked<'a> {
     let target = Target::split(facts.target);
     let options = if head.fields.has(Known::Connection) {
         ConnectionOptions::read(head.fields.values(Known::Connection, buf))

@@ -55,8 +55,7 @@ impl Engine {
             load_balancer: &plan.load_balancer.log_name,
             client,
             target: x.route.address,
-            request_processing_us: span(times.created_us, times.dispatched_us)
-                .filter(|_| answered),
+            request_processing_us: span(times.created_us, times.dispatched_us).filter(|_| answered),
             target_processing_us: span(times.dispatched_us, times.answered_us),
             response_processing_us: answered.then_some(0),
             elb_status: x.status,

@@ -12,7 +12,7 @@ mod api;
 mod http;
 mod process;
 
-pub use api::{Api, ApiError, text, texts};
+pub use api::{Api, ApiError, group, text, texts};
 pub use http::{Http, target};
 pub use process::{Options, Weir};
 

@@ -5,16 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use weir_core::catalog::Command;
 use weir_core::catalog::command::{
     PeerInput, PeerName, PermissionInput, PermissionsInput, SecurityGroupName,
 };
+use weir_core::catalog::{Catalog, Command, Decision, ResourceKey};
+use weir_core::resource::{SecurityGroup, SecurityGroupId};
 use weir_wire::error::ApiError;
 use weir_wire::generated::ec2 as api;
 
 use super::super::call::Call;
 use super::security_group::rules_of;
-use super::tags_for;
+use super::{subject, tags_for};
 
 /// Parameters that the four operations share.
 #[derive(Default)]
@@ -47,7 +48,7 @@ pub async fn authorize_ingress(
     };
     let command = permissions(call, flat, input.ip_permissions, None);
     let decision = call.submit(Command::IngressAuthorize(command)).await?;
-    let rules = told(&rules(call)?, &decision.rule_ids);
+    let rules = told(&rules_after(call, &decision)?, &decision.rule_ids);
     Ok(api::AuthorizeSecurityGroupIngressResult {
         r#return: Some(true),
         security_group_rules: Some(rules),
@@ -71,7 +72,7 @@ pub async fn authorize_egress(
     };
     let command = permissions(call, flat, input.ip_permissions, None);
     let decision = call.submit(Command::EgressAuthorize(command)).await?;
-    let rules = told(&rules(call)?, &decision.rule_ids);
+    let rules = told(&rules_after(call, &decision)?, &decision.rule_ids);
     Ok(api::AuthorizeSecurityGroupEgressResult {
         r#return: Some(true),
         security_group_rules: Some(rules),
@@ -94,7 +95,7 @@ pub async fn revoke_ingress(
     };
     let command = permissions(call, flat, input.ip_permissions, input.security_group_rule_ids);
     // What is gone cannot be read afterwards.
-    let before = rules(call)?;
+    let before = rules_before(call, &command)?;
     let decision = call.submit(Command::IngressRevoke(command)).await?;
     Ok(api::RevokeSecurityGroupIngressResult {
         r#return: Some(true),
@@ -118,7 +119,7 @@ pub async fn revoke_egress(
         source_group: input.source_security_group_name,
     };
     let command = permissions(call, flat, input.ip_permissions, input.security_group_rule_ids);
-    let before = rules(call)?;
+    let before = rules_before(call, &command)?;
     let decision = call.submit(Command::EgressRevoke(command)).await?;
     Ok(api::RevokeSecurityGroupEgressResult {
         r#return: Some(true),
@@ -197,13 +198,33 @@ fn permission(given: api::IpPermission) -> PermissionInput {
     }
 }
 
-/// All rules of the region by id.
-fn rules(call: &Call) -> Result<Rules, ApiError> {
+/// The rules of the group that a decision changed.
+fn rules_after(call: &Call, decision: &Decision) -> Result<Rules, ApiError> {
+    let id: SecurityGroupId = subject(call, &decision.subjects, |key| match key {
+        ResourceKey::SecurityGroup(id) => Some(id.clone()),
+        _ => None,
+    })?;
+    call.read(|catalog| Ok(by_id(call, catalog, catalog.security_group(&id).into_iter())))
+}
+
+/// The rules of the group that a command names; of all groups when it names it otherwise than by
+/// its id.
+fn rules_before(call: &Call, command: &PermissionsInput) -> Result<Rules, ApiError> {
     call.read(|catalog| {
-        let groups = catalog.security_groups_in(&call.facts.region);
-        let rules = groups.flat_map(|group| rules_of(call, catalog, group));
-        Ok(rules.filter_map(|rule| Some((rule.security_group_rule_id.clone()?, rule))).collect())
+        Ok(match &command.group.id {
+            Some(id) => by_id(call, catalog, catalog.security_group(id.as_str()).into_iter()),
+            None => by_id(call, catalog, catalog.security_groups_in(&call.facts.region)),
+        })
     })
+}
+
+fn by_id<'a>(
+    call: &Call,
+    catalog: &'a Catalog,
+    groups: impl Iterator<Item = &'a SecurityGroup>,
+) -> Rules {
+    let rules = groups.flat_map(|group| rules_of(call, catalog, group));
+    rules.filter_map(|rule| Some((rule.security_group_rule_id.clone()?, rule))).collect()
 }
 
 fn told(rules: &Rules, ids: &[String]) -> Vec<api::SecurityGroupRule> {

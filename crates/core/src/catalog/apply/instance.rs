@@ -23,7 +23,7 @@ use crate::resource::{
 
 /// What EC2 takes when no type is named.
 const TYPE_DEFAULT: &str = "m1.small";
-/// Characters of an image id or instance type.
+/// Characters of an image id, instance type or client token.
 const TEXT_MAX: usize = 128;
 
 // === impl Apply: launch ===
@@ -61,7 +61,10 @@ impl<'a> Apply<'a> {
         let image = input.image.clone().filter(|image| !image.is_empty());
         let image = image.ok_or_else(|| Refusal::Ec2Missing { name: "ImageId".to_owned() })?;
         let instance_type = input.instance_type.clone().unwrap_or_else(|| TYPE_DEFAULT.to_owned());
-        for (name, text) in [("ImageId", &image), ("InstanceType", &instance_type)] {
+        let token = input.client_token.clone().unwrap_or_default();
+        let texts =
+            [("ImageId", &image), ("InstanceType", &instance_type), ("ClientToken", &token)];
+        for (name, text) in texts {
             if text.len() > TEXT_MAX {
                 let reason = format!("Value for parameter {name} is too long");
                 return Err(Refusal::Ec2Parameter { reason });

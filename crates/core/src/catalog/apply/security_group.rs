@@ -145,6 +145,9 @@ impl<'a> Apply<'a> {
                 return Err(Refusal::Ec2RuleMalformed { reason });
             }
             for PeerInput { peer, description } in &input.peers {
+                if let Some(text) = description.as_ref().filter(|text| !text.is_empty()) {
+                    text_sound("description", text)?;
+                }
                 let id = format!("sgr-{}", self.rng.hex(EC2_ID_LEN));
                 let (protocol, description) = (protocol.clone(), description.clone());
                 let peer = self.peer(group, peer)?;

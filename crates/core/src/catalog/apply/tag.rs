@@ -13,6 +13,11 @@ use crate::resource::{Region, Tags, arn};
 /// The tag that says where an instance really is.
 pub(super) const ADDRESS_TAG: &str = "weir:address";
 
+/// Characters of a key.
+const KEY_MAX: usize = 128;
+/// Characters of a value.
+const VALUE_MAX: usize = 256;
+
 /// Judges the tags of a create call of the load-balancing API.
 pub(super) fn tags_new(pairs: &Pairs) -> Result<Tags, Refusal> {
     tags_merge(&Tags::new(), pairs)
@@ -24,6 +29,11 @@ fn tags_merge(current: &Tags, pairs: &Pairs) -> Result<Tags, Refusal> {
     for (key, value) in pairs {
         if key.starts_with("aws:") {
             return Err(Refusal::TagKeyReserved { key: key.clone() });
+        }
+        let key_fits = (1..=KEY_MAX).contains(&key.chars().count());
+        if !key_fits || value.chars().count() > VALUE_MAX {
+            let key = key.chars().take(KEY_MAX).collect();
+            return Err(Refusal::TagLength { key });
         }
         if given.insert(key.clone(), value.clone()).is_some() {
             return Err(Refusal::TagKeyRepeated { key: key.clone() });
@@ -48,6 +58,10 @@ pub(super) fn ec2_tags_merge(current: &Tags, pairs: &Pairs) -> Result<Tags, Refu
         Refusal::TagKeyReserved { .. } => Refusal::Ec2Parameter {
             reason: "Tag keys starting with 'aws:' are reserved for internal use".to_owned(),
         },
+        Refusal::TagLength { key } => {
+            let reason = format!("Tag key or value exceeds the maximum length: '{key}'");
+            Refusal::Ec2Parameter { reason }
+        }
         other => other,
     })
 }

@@ -20,7 +20,7 @@ use ipnet::Ipv4Net;
 use super::{Apply, quoted};
 use crate::catalog::command::{TargetInput, TargetsInput};
 use crate::catalog::unserved::Feature;
-use crate::catalog::{Refusal, Resource, ResourceKey};
+use crate::catalog::{Change, Refusal, Resource, ResourceKey};
 use crate::resource::attribute::{self, Family};
 use crate::resource::{
     Instance, InstanceState, Region, Registrations, Target, TargetGroup, TargetGroupArn,
@@ -250,13 +250,16 @@ impl<'a> Apply<'a> {
     /// has already written.
     fn registrations_live(&self, group: &TargetGroupArn) -> Registrations {
         let now_ms = self.now.epoch_ms();
-        let due = |t: &Target| matches!(t.state, TargetState::Draining { until_ms } if until_ms <= now_ms);
+        let due = |target: &Target| match target.state {
+            TargetState::Draining { until_ms } => until_ms <= now_ms,
+            TargetState::Registered => false,
+        };
         let written = self.decision.changes.changes.iter().rev().find_map(|change| match change {
-            crate::catalog::Change::Put(resource) => match resource.as_ref() {
+            Change::Put(resource) => match resource.as_ref() {
                 Resource::Registrations(record) if record.group == *group => Some(record),
                 _ => None,
             },
-            crate::catalog::Change::Delete(_) => None,
+            Change::Delete(_) => None,
         });
         let mut record = match written.or_else(|| self.catalog.registrations(group)) {
             Some(record) => record.clone(),

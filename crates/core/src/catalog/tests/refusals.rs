@@ -679,6 +679,8 @@ fn tags(w: &mut World) {
     w.refuse("TagsTooMany", &add(many), "The number of tags on a resource cannot exceed '50'");
     let text = "Tag key was specified more than once: k";
     w.refuse("TagKeyRepeated", &add(pairs(&[("k", "1"), ("k", "2")])), text);
+    let text = "Tag 'k' is not valid: a key has 1 to 128 characters, a value at most 256";
+    w.refuse("TagLength", &add(pairs(&[("k", &"v".repeat(257))])), text);
     let text = "Tag key 'aws:x' is not valid: keys that begin with 'aws:' are reserved";
     w.refuse("TagKeyReserved", &add(pairs(&[("aws:x", "1")])), text);
 }

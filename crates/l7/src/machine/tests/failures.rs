@@ -71,7 +71,11 @@ fn a_pooled_connection_that_dies_is_replaced_when_that_is_harmless() {
             let (mut world, client, old) = warmed(1);
             world.send(client, request);
             assert!(!world.sent(old).is_empty(), "sent on the pooled connection");
-            if failed { world.reset(old) } else { world.finish(old) }
+            if failed {
+                world.reset(old)
+            } else {
+                world.finish(old)
+            }
             if replayed {
                 let new = world.target();
                 assert_ne!(new, old);
@@ -122,7 +126,11 @@ fn a_new_connection_that_dies_after_the_request_is_a_502() {
         let client = world.client();
         world.send(client, GET);
         let target = world.target();
-        if failed { world.reset(target) } else { world.finish(target) }
+        if failed {
+            world.reset(target)
+        } else {
+            world.finish(target)
+        }
         assert_eq!(status_of(&world.sent(client)), 502);
         assert_eq!(world.logged(25), reason);
         assert_eq!(world.targets().len(), 1, "the request may have had its effect");
@@ -152,7 +160,11 @@ fn a_body_cut_short_is_visible() {
         world.send(client, request);
         let target = world.target();
         world.send(target, response);
-        if failed { world.reset(target) } else { world.finish(target) }
+        if failed {
+            world.reset(target)
+        } else {
+            world.finish(target)
+        }
         let got = world.sent(client);
         assert!(!got.ends_with("0\r\n\r\n"), "no last chunk: {got}");
         assert_eq!(world.ended(client), Some(how), "{request} {response} {failed}");
@@ -228,7 +240,11 @@ fn a_client_that_goes_away_cancels_at_the_target() {
         world.send(client, GET);
         let target = world.target();
         assert_eq!(world.cell(1).in_flight(), 1);
-        if failed { world.reset(client) } else { world.finish(client) }
+        if failed {
+            world.reset(client)
+        } else {
+            world.finish(client)
+        }
         assert_eq!(world.ended(target), Some(End::Reset));
         assert_eq!((world.logged(9), world.logged(25)), ("460".into(), "ClientGone".into()));
         assert_eq!(world.listener_totals().cancelled, 1);
@@ -296,7 +312,8 @@ fn a_target_that_answers_and_hangs_up_while_the_body_is_sent_is_still_heard() {
     let target = world.target();
     world.net.line(target).gone = true;
     world.send(client, "more");
-    world.send(target, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+    world
+        .send(target, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
     let got = world.sent(client);
     assert_eq!(status_of(&got), 413, "{got}");
     assert!(got.contains("Connection: close\r\n"));

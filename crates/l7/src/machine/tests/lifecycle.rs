@@ -27,7 +27,11 @@ fn idle_between_requests_is_closed_silently() {
 
 #[test]
 fn a_client_that_stops_in_the_middle_gets_a_408() {
-    for part in ["GET / HT", "GET / HTTP/1.1\r\nHo", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nab"] {
+    for part in [
+        "GET / HT",
+        "GET / HTTP/1.1\r\nHo",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nab",
+    ] {
         let mut world = World::new(1);
         let client = world.client();
         world.send(client, part);

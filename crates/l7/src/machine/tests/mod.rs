@@ -12,11 +12,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use weir_core::resource::Priority;
+use weir_core::snapshot::lane::{ListenerTotals, TargetTotals};
 use weir_core::snapshot::testing::SnapshotBuilder;
 use weir_core::snapshot::{
     AccessLogPlan, GroupSlot, ListenerPlan, ListenerSlot, LoadBalancerPlan, Snapshot, TargetCell,
 };
-use weir_core::snapshot::lane::{ListenerTotals, TargetTotals};
 use weir_core::time::Now;
 use weir_core::traffic::route::{RoutingPlan, RulePlan};
 use weir_core::traffic::weighted::Weighted;
@@ -134,10 +134,7 @@ impl World {
         Self::tuned(targets, |_, _| {})
     }
 
-    fn tuned(
-        targets: u8,
-        tune: impl FnOnce(&mut ListenerPlan, &mut LoadBalancerPlan),
-    ) -> Self {
+    fn tuned(targets: u8, tune: impl FnOnce(&mut ListenerPlan, &mut LoadBalancerPlan)) -> Self {
         Self::with_rules(targets, vec![], tune)
     }
 
@@ -283,7 +280,8 @@ impl World {
 
     /// The only connection to a target that lives.
     fn target(&self) -> Conn {
-        let live: Vec<_> = self.targets().into_iter().filter(|c| self.ended(*c).is_none()).collect();
+        let live: Vec<_> =
+            self.targets().into_iter().filter(|c| self.ended(*c).is_none()).collect();
         assert_eq!(live.len(), 1, "one living target connection");
         live[0]
     }

@@ -175,14 +175,19 @@ fn ambiguous_requests_are_written_anew_and_isolated() {
     let target = world.target();
     let sent = world.sent(target);
     assert!(!sent.contains("Content-Length"), "{sent}");
-    assert!(sent.contains("Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\nx\r\n0\r\n"));
+    assert!(
+        sent.contains("Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\nx\r\n0\r\n")
+    );
     world.send(target, OK);
     let answer = world.sent(client);
     assert!(answer.contains("Connection: close\r\n"), "{answer}");
     assert_eq!(world.ended(target), Some(End::Close));
     assert_eq!(world.ended(client), Some(End::Close));
     assert_eq!(world.targets().len(), 1, "the smuggled request went nowhere");
-    assert_eq!((world.logged(28), world.logged(29)), ("Ambiguous".into(), "BothTeClPresent".into()));
+    assert_eq!(
+        (world.logged(28), world.logged(29)),
+        ("Ambiguous".into(), "BothTeClPresent".into())
+    );
     assert_eq!(world.listener_totals().noncompliant, 1);
 }
 
@@ -268,7 +273,10 @@ fn fixed_responses_and_redirects_answer_without_a_target() {
     ];
     let mut world = World::with_rules(0, rules, |_, _| {});
     let client = world.client();
-    world.send(client, "GET /old/x?y HTTP/1.1\r\nHost: Ex.com\r\n\r\nHEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+    world.send(
+        client,
+        "GET /old/x?y HTTP/1.1\r\nHost: Ex.com\r\n\r\nHEAD / HTTP/1.1\r\nHost: h\r\n\r\n",
+    );
     assert_eq!(
         world.sent(client),
         "HTTP/1.1 301 Moved Permanently\r\nServer: awselb/2.0\r\n\
@@ -309,4 +317,19 @@ fn what_is_logged_about_a_forwarded_request() {
     assert_eq!(line[13], "t");
     assert!(head.contains(&format!("X-Amzn-Trace-Id: {}\r\n", line[17])));
     assert_eq!((line[22].as_str(), line[24].as_str()), ("forward", "-"));
+}
+
+#[test]
+fn a_request_without_a_version_is_answered_and_closed() {
+    let mut world = World::new(1);
+    let client = world.client();
+    world.send(client, "GET /\r\n");
+    let target = world.target();
+    let sent = world.sent(target);
+    assert!(sent.starts_with("GET / HTTP/1.1\r\n"), "{sent}");
+    assert!(sent.contains("\r\nHost: lb0.us-east-1.elb.example\r\n"), "{sent}");
+    world.send(target, OK);
+    assert!(world.sent(client).ends_with("Connection: close\r\n\r\nhello"));
+    assert_eq!(world.ended(client), Some(End::Close));
+    assert_eq!(world.logged(28), "Acceptable");
 }

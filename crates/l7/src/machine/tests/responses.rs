@@ -57,16 +57,14 @@ fn until_close_becomes_chunked_for_new_clients_and_stays_for_old_ones() {
     }
     let old = "GET / HTTP/1.0\r\n\r\n";
     let (mut world, client, _) = answer_to(old, response, true, 3);
-    assert_eq!(
-        world.sent(client),
-        "HTTP/1.1 200 OK\r\nX: y\r\nConnection: close\r\n\r\nhello"
-    );
+    assert_eq!(world.sent(client), "HTTP/1.1 200 OK\r\nX: y\r\nConnection: close\r\n\r\nhello");
     assert_eq!(world.ended(client), Some(End::Close));
 }
 
 #[test]
 fn chunks_are_unwrapped_for_old_clients() {
-    let response = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
+    let response =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
     for step in 1..=response.len() {
         let old = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
         let (mut world, client, target) = answer_to(old, response, false, step);
@@ -123,7 +121,8 @@ fn sse_events_leave_in_the_call_in_which_they_came() {
 
 #[test]
 fn connection_close_is_honoured_on_either_side() {
-    let close = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n\r\n";
+    let close =
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n\r\n";
     let (mut world, client, target) = answer_to(GET, close, false, 5);
     let got = world.sent(client);
     assert!(got.contains("Connection: keep-alive\r\n") && !got.contains("X-Hop"), "{got}");
@@ -202,7 +201,10 @@ fn a_slow_target_stops_the_client_and_loses_nothing() {
     let body = "0123456789".repeat(20_000);
     world.step = 4_000;
     world.net.silent.push(target_address(1));
-    world.send(client, format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    world.send(
+        client,
+        format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+    );
     assert!(!world.net.line(client).wanted, "not read while connecting");
     let target = world.target();
     world.net.line(target).room = Some(10);
