@@ -1,8 +1,8 @@
 //! Processes of the bench: pinned, bounded, ended by their own id; and what the kernel says they
 //! used.
 //!
-//! The wrappers (`setpriv`, `setsid`, `sh`, `nice`, `taskset`) replace themselves by the program, so
-//! the id that was started is the program's.
+//! The wrappers (`setpriv`, `setsid`, `sh`, `nice`, `taskset`) replace themselves by the program,
+//! so the id that was started is the program's.
 //!
 //! Invariant: a process ends with the bench, because the kernel signals it when its parent dies.
 
@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use crate::limits;
 
 /// Raises the priority where that is allowed, and goes on where not. Linux groups tasks by session
-/// and shares cores between groups first, so the session's own niceness counts more than the task's.
+/// and shares cores between groups first, so the session's niceness counts more than the task's.
 const PRIORITY: &str = "{ echo -10 > /proc/self/autogroup; } 2>/dev/null; exec nice -n -10 \"$@\"";
 
 /// Where the two sides run; `None` leaves them to the scheduler.

@@ -167,7 +167,8 @@ fn half_close(client: TcpStream) {
 
 #[test]
 fn an_abort_is_noticed_by_the_target_within_50_ms() {
-    let cases: [(&str, fn() -> u128); 4] = [
+    type Abort = fn() -> u128;
+    let cases: [(&str, Abort); 4] = [
         ("close", || abort_after(drop, false)),
         ("half-close", || abort_after(half_close, false)),
         // With bytes unread, a close is a reset.

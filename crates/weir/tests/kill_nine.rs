@@ -67,7 +67,7 @@ fn every_acknowledged_mutation_survives_and_none_is_half() {
                 let api = weir.api();
                 scope.spawn(|| worker.run(api, &acknowledged));
             }
-            wait_for("mutations", Duration::from_secs(120), || {
+            wait_for("mutations", Duration::from_secs(60), || {
                 acknowledged.load(Ordering::SeqCst) >= until
             });
             // The workers end when their connection breaks.
@@ -228,7 +228,7 @@ impl Item {
     }
 
     fn port(&self) -> u16 {
-        2_000 + (self.number % 100) as u16
+        11_000 + (self.number % 100) as u16
     }
 }
 

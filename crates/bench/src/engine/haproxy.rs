@@ -1,8 +1,8 @@
 //! haproxy, one thread.
 //!
 //! It writes its log to its standard output, which is a file here: without a syslog server that is
-//! its only way to one. For streams it is told not to hold bytes back (`http-no-delay`), which costs
-//! it elsewhere, so it is told only there.
+//! its only way to one. For streams it is told not to hold bytes back (`http-no-delay`), which
+//! costs it elsewhere, so it is told only there.
 //!
 //! Invariant: idle connections to targets are always reused.
 

@@ -152,7 +152,7 @@ impl Engine {
         }
         desk.text.clear();
         head::write_informational(&desk.response, buf, &mut desk.text);
-        self.to_client(seam, x, &[&desk.text]);
+        self.feed_client(seam, x, &[&desk.text]);
     }
 
     /// Passes the final head on, together with what came of the body.
@@ -260,15 +260,15 @@ impl Engine {
                 let Ok(passed) = x.response.pass(bytes) else {
                     return Step::Failed(Cause::ResponseMalformed);
                 };
-                self.to_client(seam, x, &[head, &bytes[..passed.consumed]]);
+                self.feed_client(seam, x, &[head, &bytes[..passed.consumed]]);
                 passed.consumed
             }
             Rewrite::Chunk => {
                 if bytes.is_empty() {
-                    self.to_client(seam, x, &[head]);
+                    self.feed_client(seam, x, &[head]);
                 } else {
                     let size = ChunkHeader::new(bytes.len());
-                    self.to_client(seam, x, &[head, size.as_bytes(), bytes, CHUNK_END]);
+                    self.feed_client(seam, x, &[head, size.as_bytes(), bytes, CHUNK_END]);
                 }
                 bytes.len()
             }
@@ -305,7 +305,7 @@ impl Engine {
                 break;
             }
         }
-        self.to_client(seam, x, &[head, &payload]);
+        self.feed_client(seam, x, &[head, &payload]);
         self.give_buffer(payload);
         Some(at)
     }
@@ -338,7 +338,7 @@ impl Engine {
         }
         if x.flags.head_sent && !failed && x.response == Body::UntilClose {
             if x.rewrite == Rewrite::Chunk {
-                self.to_client(seam, &mut x, &[LAST_CHUNK]);
+                self.feed_client(seam, &mut x, &[LAST_CHUNK]);
             }
             x.flags.target_keep_alive = false;
             return self.response_done(seam, x);

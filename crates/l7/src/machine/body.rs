@@ -14,7 +14,7 @@ use crate::limits;
 impl Engine {
     /// Sends what is due to the target, and then `body`. What the target does not take waits in
     /// the outbox; what may have to be sent again stays there.
-    pub(super) fn to_target<S: Seam>(&mut self, seam: &mut S, x: &mut Exchange, body: &[u8]) {
+    pub(super) fn feed_target<S: Seam>(&mut self, seam: &mut S, x: &mut Exchange, body: &[u8]) {
         let due = x.outbox.len() - x.outbox_at;
         let mut taken = 0;
         if let (Some(target), false) = (x.target, x.flags.deaf) {
@@ -54,13 +54,13 @@ impl Engine {
         let index = self.table.target(conn).and_then(|target| target.exchange);
         let Some(mut x) = index.and_then(|index| self.lift(index)) else { return };
         x.last_ms = self.now.mono_ms;
-        self.to_target(seam, &mut x, &[]);
+        self.feed_target(seam, &mut x, &[]);
         self.pace(seam, &x);
         self.put(x);
     }
 
     /// Sends to the client; what it does not take waits, and the target with it.
-    pub(super) fn to_client<S: Seam>(&mut self, seam: &mut S, x: &mut Exchange, parts: &[&[u8]]) {
+    pub(super) fn feed_client<S: Seam>(&mut self, seam: &mut S, x: &mut Exchange, parts: &[&[u8]]) {
         let total: usize = parts.iter().map(|part| part.len()).sum();
         x.sent += total as u64;
         let Some(client) = self.table.client(x.client) else { return };

@@ -36,6 +36,8 @@ pub struct Engine {
     pub(super) next: Vec<Conn>,
     exchanges: Vec<Option<Box<Exchange>>>,
     free: Vec<u32>,
+    /// Boxes and all, because the boxes are what is used again.
+    #[allow(clippy::vec_box)]
     spare: Vec<Box<Exchange>>,
     buffers: Vec<Vec<u8>>,
     desk: Option<Box<Desk>>,

@@ -54,7 +54,10 @@ impl Engine {
             }
             (x.outbox_at, x.flags.deaf) = (0, false);
             if self.send_on_pooled(seam, &mut x, &mut body) || self.connect(seam, &mut x) {
-                self.to_target_if_new(seam, &mut x, body);
+                // What has not gone to a pooled connection waits for the new one.
+                if !body.is_empty() {
+                    self.feed_target(seam, &mut x, body);
+                }
                 self.pace(seam, &x);
                 return self.put(x);
             }
@@ -111,7 +114,7 @@ impl Engine {
             target.exchange = Some(x.index);
             target.last_ms = self.now.mono_ms;
             x.target = Some(conn);
-            self.to_target(seam, x, std::mem::take(body));
+            self.feed_target(seam, x, std::mem::take(body));
             if !(x.flags.deaf && x.flags.untouched) {
                 return true;
             }
@@ -148,13 +151,6 @@ impl Engine {
         true
     }
 
-    /// What has not gone to a pooled connection waits for the new one.
-    fn to_target_if_new<S: Seam>(&mut self, seam: &mut S, x: &mut Exchange, body: &[u8]) {
-        if !body.is_empty() {
-            self.to_target(seam, x, body);
-        }
-    }
-
     /// A connection attempt is decided.
     pub(super) fn target_connected<S: Seam>(&mut self, seam: &mut S, conn: Conn, stands: bool) {
         let now_ms = self.now.mono_ms;
@@ -166,7 +162,7 @@ impl Engine {
         target.last_ms = now_ms;
         let Some(mut x) = target.exchange.and_then(|index| self.lift(index)) else { return };
         x.last_ms = now_ms;
-        self.to_target(seam, &mut x, &[]);
+        self.feed_target(seam, &mut x, &[]);
         self.pace(seam, &x);
         self.put(x);
     }

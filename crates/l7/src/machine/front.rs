@@ -161,7 +161,7 @@ impl Engine {
                 // AWS answers the expectation itself, before any target is asked.
                 // spec: alb §1.2 Front-end (client) protocols
                 if expects && x.is_request_open() {
-                    self.to_client(seam, &mut x, &[CONTINUE]);
+                    self.feed_client(seam, &mut x, &[CONTINUE]);
                 }
                 self.dispatch(seam, x, body);
             }
@@ -190,7 +190,7 @@ impl Engine {
         };
         x.received += passed.consumed as u64;
         x.last_ms = self.now.mono_ms;
-        self.to_target(seam, &mut x, &bytes[..passed.consumed]);
+        self.feed_target(seam, &mut x, &bytes[..passed.consumed]);
         self.pace(seam, &x);
         self.put(x);
         passed.consumed

@@ -94,7 +94,7 @@ impl Engine {
         self.count_answer(&x);
         desk.text.clear();
         self.write_answer(&x, &answer, close, &mut desk.text);
-        self.to_client(seam, &mut x, &[&desk.text]);
+        self.feed_client(seam, &mut x, &[&desk.text]);
         x.flags.head_sent = true;
         self.conclude(seam, x, after);
     }
