@@ -140,6 +140,7 @@ class Target:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # Heads and bodies leave in two writes.
 
             def respond(self):
                 length = int(self.headers.get("Content-Length", 0))
@@ -252,6 +253,25 @@ def weir(tmp_path):
     assert code in (0, -9), f"weir ended with {code}\n{log}"
 
 
+@pytest.fixture(scope="session")
+def shared_weir(tmp_path_factory):
+    """One instance for the tests that only add objects of their own."""
+    home = tmp_path_factory.mktemp("shared")
+    config = home / "weir.toml"
+    config.write_text("threads = 2\n[quotas]\nload_balancers = 500\n")
+    instance = Weir(home / "data", config=config).start()
+    yield instance
+    code = instance.stop()
+    assert instance.env["AWS_SECRET_ACCESS_KEY"] not in instance.log(), "the secret is in the log"
+    assert "panicked" not in instance.log(), instance.log()
+    assert code == 0, instance.log()
+
+
+@pytest.fixture(scope="session")
+def shared(shared_weir):
+    return World(shared_weir)
+
+
 @pytest.fixture
 def targets():
     made = []
@@ -270,10 +290,15 @@ class World:
 
     def __init__(self, weir):
         self.weir = weir
+        self.count = 0
         self.elb = weir.client("elbv2")
         self.ec2 = weir.client("ec2")
         self.vpc = self.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
         self.subnets = [s["SubnetId"] for s in self.ec2.describe_subnets()["Subnets"]]
+
+    def unique(self, stem):
+        self.count += 1
+        return f"{stem}-{self.count}"
 
     def group(self, name="tg", *targets, **options):
         values = dict(Name=name, Protocol="HTTP", Port=80, VpcId=self.vpc, TargetType="ip",
@@ -312,12 +337,216 @@ class World:
         self.last = dict(group=group, lb=lb, listener=listener)
         return self.addresses(lb)[0]
 
+    def site(self, *targets, **options):
+        """Like `forward`, under a name that no other test uses; remembers what it made."""
+        address = self.forward(*targets, name=self.unique("site"), **options)
+        return Site(self, address, **self.last)
+
+    def health(self, group, target=None):
+        """State, reason and description of the first target, or of this one."""
+        which = {"Targets": [{"Id": target.host, "Port": target.port}]} if target else {}
+        found = self.elb.describe_target_health(TargetGroupArn=group, **which)
+        health = found["TargetHealthDescriptions"][0]["TargetHealth"]
+        return health["State"], health.get("Reason"), health.get("Description")
+
     def healthy(self, group, count, seconds=20):
+        last = []
+
         def states():
-            health = self.elb.describe_target_health(TargetGroupArn=group)
-            found = [d["TargetHealth"]["State"] for d in health["TargetHealthDescriptions"]]
-            return found.count("healthy") == count
-        wait_for(states, f"{count} healthy targets", seconds)
+            found = self.elb.describe_target_health(TargetGroupArn=group)
+            last[:] = [d["TargetHealth"] for d in found["TargetHealthDescriptions"]]
+            return sum(health["State"] == "healthy" for health in last) == count
+        try:
+            wait_for(states, f"{count} healthy targets", seconds)
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}: {last}") from None
+
+
+class Site:
+    """A load balancer with one listener on port 80 and one group."""
+
+    def __init__(self, world, address, group, lb, listener):
+        self.world, self.address = world, address
+        self.group, self.lb, self.listener = group, lb, listener
+
+    def lb_attributes(self, **values):
+        self.world.elb.modify_load_balancer_attributes(
+            LoadBalancerArn=self.lb, Attributes=attributes(values))
+
+    def group_attributes(self, **values):
+        self.world.elb.modify_target_group_attributes(
+            TargetGroupArn=self.group, Attributes=attributes(values))
+
+    def answer(self, *actions):
+        """Replaces the default action."""
+        self.world.elb.modify_listener(ListenerArn=self.listener, DefaultActions=list(actions))
+
+    def rule(self, priority, actions, **conditions):
+        fields = [{"Field": field.replace("_", "-"), "Values": values}
+                  for field, values in conditions.items()]
+        return self.world.elb.create_rule(
+            ListenerArn=self.listener, Priority=priority, Conditions=fields, Actions=actions
+        )["Rules"][0]["RuleArn"]
+
+    def open(self):
+        return Connection(socket.create_connection((self.address, 80), 10))
+
+    def ask(self, data):
+        """Sends bytes on a connection of its own and reads until it is closed."""
+        with self.open() as connection:
+            connection.send(data)
+            return connection.rest()
+
+    def get(self, path="/", **options):
+        return get(self.address, path, **options)
+
+
+def attributes(values):
+    """Dots are written as two underscores."""
+    return [{"Key": k.replace("__", "."), "Value": str(v)} for k, v in values.items()]
+
+
+def fixed(body, status="200", **more):
+    return {"Type": "fixed-response",
+            "FixedResponseConfig": {"StatusCode": status, "MessageBody": body, **more}}
+
+
+class Message:
+    """A head and a body as they were on the wire."""
+
+    def __init__(self, start, fields, body):
+        self.start, self.fields, self.body = start, fields, body
+
+    @property
+    def status(self):
+        return int(self.start.split(" ")[1])
+
+    def all(self, name):
+        return [value for key, value in self.fields if key.lower() == name.lower()]
+
+    def one(self, name):
+        values = self.all(name)
+        return values[0] if len(values) == 1 else values or None
+
+
+class Connection:
+    """HTTP/1 by hand, for either side."""
+
+    def __init__(self, stream):
+        self.stream, self.data = stream, b""
+        stream.settimeout(15)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        self.stream.close()
+
+    def send(self, data):
+        self.stream.sendall(data)
+
+    def more(self):
+        part = self.stream.recv(65536)
+        self.data += part
+        return part
+
+    def until(self, mark):
+        while mark not in self.data:
+            if not self.more():
+                raise EOFError(self.data)
+        head, self.data = self.data.split(mark, 1)
+        return head
+
+    def exactly(self, count):
+        while len(self.data) < count:
+            if not self.more():
+                raise EOFError(self.data)
+        out, self.data = self.data[:count], self.data[count:]
+        return out
+
+    def message(self, bodyless=False):
+        """The next message with its body decoded; None when the connection was closed."""
+        try:
+            head = self.until(b"\r\n\r\n").decode("latin-1")
+        except EOFError as end:
+            if end.args[0]:
+                raise
+            return None
+        start, *lines = head.split("\r\n")
+        fields = [tuple(line.split(": ", 1)) if ": " in line else (line.rstrip(":"), "")
+                  for line in lines]
+        message = Message(start, fields, b"")
+        if not bodyless:
+            message.body = self.body(message)
+        return message
+
+    def body(self, message):
+        if message.one("transfer-encoding") == "chunked":
+            out = b""
+            while size := int(self.until(b"\r\n").split(b";")[0], 16):
+                out += self.exactly(size)
+                assert self.exactly(2) == b"\r\n"
+            while self.until(b"\r\n"):
+                pass
+            return out
+        length = message.one("content-length")
+        return self.exactly(int(length)) if length else b""
+
+    def rest(self):
+        """Everything until the other side closes."""
+        with contextlib.suppress(ConnectionResetError):
+            while self.more():
+                pass
+        out, self.data = self.data, b""
+        return out
+
+
+class RawTarget:
+    """A target that a test scripts by the byte: `script(connection, number)` gets each one."""
+
+    def __init__(self, script, healthy=True):
+        self.host, self.connections = "127.0.0.1", 0
+        self.server = socket.create_server((self.host, 0), backlog=512)
+        self.port = self.server.getsockname()[1]
+        self.script = script
+        self.failures = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                stream, _ = self.server.accept()
+                threading.Thread(target=self.serve, args=(stream,), daemon=True).start()
+
+    def serve(self, stream):
+        with Connection(stream) as connection, contextlib.suppress(OSError, EOFError):
+            connection.more()
+            if b"ELB-HealthChecker" in connection.data:
+                connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                return
+            self.connections += 1
+            try:
+                self.script(connection, self.connections)
+            except AssertionError as failure:
+                self.failures.append(failure)
+
+    def close(self):
+        self.server.close()
+
+
+@pytest.fixture
+def raw_target():
+    made = []
+
+    def make(script):
+        made.append(RawTarget(script))
+        return made[-1]
+
+    yield make
+    for target in made:
+        target.close()
+        assert not target.failures, target.failures
 
 
 @pytest.fixture

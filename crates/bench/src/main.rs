@@ -76,7 +76,7 @@ struct RunArgs {
     /// Only these engines
     #[arg(long, value_enum, value_delimiter = ',')]
     engines: Vec<Engine>,
-    /// Length of a window in milliseconds [default: 2500, quick: 700]
+    /// Length of a window in milliseconds [default: 2000, quick: 700]
     #[arg(long, value_name = "MS")]
     window_ms: Option<u64>,
     /// Idle connections
@@ -170,7 +170,7 @@ fn settings(args: &RunArgs) -> Result<Settings> {
     } else {
         args.engines.clone()
     };
-    let window = args.window_ms.unwrap_or(if args.quick { 700 } else { 2_500 });
+    let window = args.window_ms.unwrap_or(if args.quick { 700 } else { 2_000 });
     Ok(Settings {
         engines,
         scenarios,

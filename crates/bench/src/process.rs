@@ -37,9 +37,9 @@ pub struct Process {
     stderr: PathBuf,
 }
 
-/// CPU time of some processes at one moment, by task, in nanoseconds.
+/// CPU time of some processes at one moment, by process and task: the task's name, nanoseconds.
 #[derive(Clone, Debug, Default)]
-pub struct CpuReading(BTreeMap<(u32, u32), u64>);
+pub struct CpuReading(BTreeMap<(u32, u32), (String, u64)>);
 
 // === impl Cores ===
 
@@ -169,19 +169,22 @@ impl CpuReading {
                 if let (Ok(text), Ok(task)) = (text, task)
                     && let Some(ns) = parse_schedstat(&text)
                 {
-                    tasks.insert((id, task), ns);
+                    let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+                    tasks.insert((id, task), (name.trim().to_owned(), ns));
                 }
             }
         }
         Self(tasks)
     }
 
-    /// Nanoseconds used since `earlier`.
-    pub fn since(&self, earlier: &Self) -> u64 {
-        let used = |(task, ns): (&(u32, u32), &u64)| {
-            ns.saturating_sub(earlier.0.get(task).copied().unwrap_or(0))
-        };
-        self.0.iter().map(used).sum()
+    /// Nanoseconds used since `earlier`, by name of task.
+    pub fn since(&self, earlier: &Self) -> BTreeMap<String, u64> {
+        let mut used = BTreeMap::new();
+        for (task, (name, ns)) in &self.0 {
+            let before = earlier.0.get(task).map_or(0, |(_, ns)| *ns);
+            *used.entry(name.clone()).or_default() += ns.saturating_sub(before);
+        }
+        used
     }
 }
 
@@ -261,10 +264,13 @@ mod tests {
     }
 
     #[test]
-    fn cpu_time_is_the_sum_of_what_each_task_used() {
-        let before = CpuReading([((1, 1), 100), ((1, 2), 50)].into());
-        let after = CpuReading([((1, 1), 150), ((1, 3), 5)].into());
-        assert_eq!(after.since(&before), 55);
+    fn cpu_time_is_what_each_task_used_meanwhile() {
+        let task = |id, name: &str, ns| ((1, id), (name.to_owned(), ns));
+        let before = CpuReading([task(1, "data", 100), task(2, "gone", 50)].into());
+        let after =
+            CpuReading([task(1, "data", 150), task(3, "data", 5), task(4, "log", 7)].into());
+        let used = after.since(&before);
+        assert_eq!(used, [("data".to_owned(), 55), ("log".to_owned(), 7)].into());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //!
 //! Invariant: nothing is left out. A run that failed is counted, and its reason is told.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
@@ -177,10 +178,32 @@ fn table(text: &mut String, runs: &Runs, scenario: Scenario) -> Result<()> {
         }
     }
     writeln!(text)?;
+    for engine in ours(runs, scenario) {
+        if let Some(shares) = shares(runs, scenario, engine) {
+            writeln!(text, "{} by thread: {shares}.\n", engine.name())?;
+        }
+    }
     for reason in reasons {
         writeln!(text, "* {}", reason.replace(['\n', '|'], " "))?;
     }
     Ok(())
+}
+
+/// Which of its threads used how much of an engine's CPU time, over all rounds.
+fn shares(runs: &Runs, scenario: Scenario, engine: Engine) -> Option<String> {
+    let outcomes = runs.get(&(scenario, engine))?.iter().filter_map(|run| run.as_ref().ok());
+    let mut total = 0;
+    let mut threads: BTreeMap<&str, u64> = BTreeMap::new();
+    for (name, ns) in outcomes.flat_map(|outcome| &outcome.cpu_ns_by_thread) {
+        total += ns;
+        *threads.entry(name).or_default() += ns;
+    }
+    let mut threads: Vec<(&str, u64)> = threads.into_iter().collect();
+    threads.sort_by_key(|(_, ns)| std::cmp::Reverse(*ns));
+    let share = |ns: u64| ns as f64 * 100.0 / total.max(1) as f64;
+    let told = threads.iter().filter(|(_, ns)| share(*ns) >= 0.5);
+    let words: Vec<String> = told.map(|(name, ns)| format!("{name} {:.0} %", share(*ns))).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 fn row(
@@ -336,6 +359,17 @@ mod tests {
         assert!(text.contains("| relay | 2 of 3 |"), "{text}");
         assert!(text.contains("* relay failed: it ended suddenly"), "{text}");
         assert!(text.contains("| get-64 | at most 0.80 of the better equal peer | – |"), "{text}");
+    }
+
+    #[test]
+    fn threads_are_told_with_their_share() {
+        let by_thread = [("data", 900), ("log", 99), ("idle", 1)];
+        let cpu_ns_by_thread = by_thread.map(|(name, ns)| (name.to_owned(), ns)).into();
+        let outcome = Outcome { cpu_ns_by_thread, ..Outcome::default() };
+        let runs = Runs::from([((Scenario::Get64, Engine::Weir), vec![Ok(outcome)])]);
+        let told = shares(&runs, Scenario::Get64, Engine::Weir).unwrap();
+        assert_eq!(told, "data 90 %, log 10 %");
+        assert_eq!(shares(&runs, Scenario::Get64, Engine::Relay), None);
     }
 
     #[test]

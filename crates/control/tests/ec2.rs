@@ -14,7 +14,7 @@ async fn the_given_network() {
     let client = world.client();
     let vpcs = client.ec2("DescribeVpcs", &[]).await;
     vpcs.ok()
-        .holds("<DescribeVpcsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15")
+        .holds("<DescribeVpcsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"")
         .holds("<cidrBlock>127.0.0.0/8</cidrBlock>")
         .holds("<isDefault>true</isDefault>");
     let vpc = world.vpc();

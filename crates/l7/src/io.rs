@@ -33,6 +33,8 @@ pub struct Plane {
 struct Links {
     by_index: Vec<Link>,
     records: Option<ChunkWriter>,
+    /// Small messages of several parts, put together.
+    joined: Vec<u8>,
 }
 
 /// One connection, by the index of its token.
@@ -61,7 +63,7 @@ impl Plane {
         Self {
             engine: Engine::new(thread, seed),
             listeners: Listeners::new(thread),
-            links: Links { by_index: Vec::new(), records },
+            links: Links { by_index: Vec::new(), records, joined: Vec::new() },
             records_timer: None,
         }
     }
@@ -227,14 +229,27 @@ impl Links {
 impl Seam for Sockets<'_> {
     fn send(&mut self, conn: Conn, parts: &[&[u8]]) -> Result<usize, Gone> {
         let token = self.links.token(conn).ok_or(Gone)?;
-        let mut slices = [IoSlice::new(&[]); limits::PARTS_MAX];
-        let (mut count, mut offered) = (0, 0);
-        for part in parts.iter().filter(|part| !part.is_empty()) {
-            slices[count] = IoSlice::new(part);
-            count += 1;
-            offered += part.len();
-        }
-        let taken = self.io.writev(token, &slices[..count]).map_err(|_failed| Gone)?;
+        let offered: usize = parts.iter().map(|part| part.len()).sum();
+        let taken = match parts {
+            [one] | [one, []] | [[], one] => self.io.write(token, one),
+            _ if offered <= limits::JOIN_BYTES_MAX => {
+                let joined = &mut self.links.joined;
+                joined.clear();
+                parts.iter().for_each(|part| joined.extend_from_slice(part));
+                self.io.write(token, joined)
+            }
+            _ => {
+                let mut slices = [IoSlice::new(&[]); limits::PARTS_MAX];
+                let parts = parts.iter().filter(|part| !part.is_empty());
+                let mut count = 0;
+                for (slice, part) in slices.iter_mut().zip(parts) {
+                    *slice = IoSlice::new(part);
+                    count += 1;
+                }
+                self.io.writev(token, &slices[..count])
+            }
+        };
+        let taken = taken.map_err(|_failed| Gone)?;
         self.links.by_index[conn.0 as usize].blocked |= taken < offered;
         Ok(taken)
     }

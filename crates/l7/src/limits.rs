@@ -45,4 +45,8 @@ pub const READS_PER_TURN: usize = 4;
 /// Slices that one send may consist of.
 pub const PARTS_MAX: usize = 8;
 
+/// Messages of several parts up to this size are copied together: one plain send costs less than
+/// gathering.
+pub const JOIN_BYTES_MAX: usize = 4 * 1024;
+
 const _: () = assert!(REPLAY_BYTES_MAX >= BUFFER_SPARE_BYTES_MAX);

@@ -29,7 +29,7 @@ pub struct BoundSockets {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// The kernel said no.
-    #[error("cannot listen on {addr}: {source} (errno {errno})")]
+    #[error("cannot listen on {addr}: {source}")]
     Io {
         /// The address and port that were asked for.
         addr: SocketAddr,

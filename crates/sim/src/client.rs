@@ -124,9 +124,13 @@ impl World {
         }
         let Some(link) = self.clients[slot].link else { return self.client_opens(slot) };
         match self.clients[slot].kind {
-            Kind::Slow => {
-                self.client_reads(slot, link, 300);
+            Kind::Slow if self.clients[slot].waiting.is_empty() => {
                 self.client_next(slot, 30_000);
+                self.client_asks(slot);
+            }
+            Kind::Slow => {
+                self.client_next(slot, 30_000);
+                self.client_reads(slot, link, 300);
             }
             Kind::Leaving | Kind::Wild => self.client_leaves(slot),
             Kind::Idle | Kind::HalfHead => {
@@ -402,7 +406,8 @@ impl World {
             let status = seen.status;
             return self.net.breaks(format!("half a head was answered with {status}"));
         }
-        client.said_close |= seen.closes || client.kind == Kind::Old;
+        // Whoever gets an answer instead of `100 Continue` keeps its body, and goes.
+        client.said_close |= seen.closes || client.kind == Kind::Old || client.held.is_some();
         let first = client.waiting.pop_front();
         if let Some(id) = first {
             self.ends(id, Ending::Answered(seen), false);
@@ -435,7 +440,11 @@ impl World {
         let client = &mut self.clients[slot];
         let Some(link) = client.link.take() else { return };
         let cut = self.net.link(link).cut;
-        let excused = cut || refused || client.said_close;
+        let mut excused = cut || refused || client.said_close;
+        self.net.trace.note(self.net.now_us, || {
+            let (kind, said) = (client.kind, client.said_close);
+            format!("client {slot} {kind:?} lost {link}: cut {cut}, refused {refused}, said {said}")
+        });
         let kind = client.kind;
         let mut begun = client.seen.is_some();
         let waiting = std::mem::take(&mut client.waiting);
@@ -445,7 +454,8 @@ impl World {
         }
         for id in waiting {
             self.ends(id, Ending::Failed { begun }, excused);
-            begun = false;
+            // The others on this connection fail with the first.
+            (begun, excused) = (false, true);
         }
         let wait_us = u64::from(self.net.below(200_000));
         self.client_next(slot, wait_us);
@@ -484,7 +494,10 @@ impl World {
         let views = self.control.between(low);
         let about = Circumstances { views, storm: self.storm, excused };
         self.net.trace.mix(&[id as u64, views.len() as u64]);
-        self.net.trace.note(self.net.now_us, || format!("request {id} {ending:?}"));
+        self.net.trace.note(self.net.now_us, || {
+            let records = &self.ledger.requests[id].records;
+            format!("request {id} {ending:?} excused {excused} {records:?}")
+        });
         if let Err(why) = self.ledger.end(id, ending, &about) {
             self.net.breaks(why);
         }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: a request is judged once, when its client knows how it ended.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::view::{Act, View};
@@ -62,8 +63,6 @@ pub enum Ending {
 pub struct Arrival {
     /// Which one.
     pub target: SocketAddr,
-    /// By which link.
-    pub link: usize,
 }
 
 /// What the access log says about a request.
@@ -125,6 +124,8 @@ pub struct Ledger {
     pub requests: Vec<Request>,
     /// Answers of targets that were complete, and all other endings.
     pub counts: Counts,
+    /// Causes that the access log named, with how often.
+    pub causes: BTreeMap<String, u64>,
 }
 
 /// How many of what.
@@ -291,14 +292,13 @@ impl Ledger {
         if fields.len() != 33 {
             return Err(format!("{} fields in {text}", fields.len()));
         }
+        let reason = fields[24].trim_matches('"').to_owned();
+        *self.causes.entry(reason.clone()).or_default() += 1;
         let Some(id) = number_in(&fields[12]) else { return Ok(()) };
         let Some(request) = self.requests.get_mut(id) else {
             return Err(format!("a line about a request that was never sent: {text}"));
         };
-        let record = Record {
-            status: fields[8].parse().unwrap_or(0),
-            reason: fields[24].trim_matches('"').to_owned(),
-        };
+        let record = Record { status: fields[8].parse().unwrap_or(0), reason };
         request.records.push(record);
         if request.records.len() > 1 {
             return Err(format!("request {id} has two lines: {:?}", request.records));

@@ -10,7 +10,7 @@ pub const THREADS: usize = 2;
 pub const SECOND_US: u64 = 1_000_000;
 
 /// How long the world runs on after the load stopped (virtual microseconds).
-pub const SETTLE_US: u64 = 100 * SECOND_US;
+pub const SETTLE_US: u64 = 150 * SECOND_US;
 
 /// Monotonic clock at the beginning (milliseconds): not zero, so that nobody can rely on it.
 pub const ORIGIN_MS: u64 = 777_000;
@@ -35,13 +35,13 @@ pub const BODY_MAX: u32 = 24_000;
 
 /// Longest wait of a client for the next byte before it calls the request lost: three connect
 /// timeouts, two idle timeouts, and what the network adds (virtual microseconds).
-pub const PATIENCE_US: u64 = 45 * SECOND_US;
+pub const PATIENCE_US: u64 = 60 * SECOND_US;
 
 /// Idle timeout of the load balancer that is left alone (seconds).
 pub const IDLE_STILL_S: u64 = 30;
 
 /// Longest idle timeout that a command gives to a busy load balancer (seconds).
-pub const IDLE_BUSY_MAX_S: u32 = 4;
+pub const IDLE_BUSY_MAX_S: u32 = 14;
 
 /// What the network and the run-again list may add to a deadline (virtual microseconds).
 pub const SLACK_US: u64 = SECOND_US;
@@ -55,5 +55,5 @@ pub const READS_PER_TURN: usize = 4;
 /// Largest single read (bytes).
 pub const READ_MAX: u32 = 16_384;
 
-const _: () = assert!(SETTLE_US > PATIENCE_US + 2 * IDLE_STILL_S * SECOND_US / 2);
+const _: () = assert!(SETTLE_US > PATIENCE_US + 2 * IDLE_STILL_S * SECOND_US);
 const _: () = assert!((IDLE_BUSY_MAX_S as u64) < IDLE_STILL_S);

@@ -310,6 +310,11 @@ impl Net {
         self.at(at_us, Event::Answer { link, stands: owner.is_some() });
     }
 
+    /// The caller learns whether its connection stands.
+    pub fn stand(&mut self, link: LinkId, stands: bool) {
+        self.links[link].stands = stands;
+    }
+
     /// Offers bytes. Returns how many were taken; `Room` follows when that is not all.
     pub fn send(&mut self, link: LinkId, side: usize, parts: &[&[u8]]) -> Result<usize, Gone> {
         let offered: usize = parts.iter().map(|part| part.len()).sum();

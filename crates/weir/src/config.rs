@@ -35,6 +35,8 @@ pub struct Config {
     pub log_root: PathBuf,
     /// Account, regions, quotas, waivers.
     pub catalog: Settings,
+    /// The region that was named first: what `weir env` exports.
+    pub region: String,
     /// A key that the operator chose; otherwise one is made.
     pub key: Option<ChosenKey>,
     /// Whether the account was chosen, or is the default.
@@ -116,6 +118,7 @@ impl Config {
             api,
             threads,
             account_was_chosen: chosen_account.is_some(),
+            region: regions(&file, env)?.swap_remove(0),
             catalog: catalog(&file, chosen_account, env)?,
             key: key(&file, env)?,
         })
@@ -162,16 +165,7 @@ fn catalog(file: &File, account: Option<String>, env: Lookup<'_>) -> anyhow::Res
     let account = account.unwrap_or_else(|| ACCOUNT.to_owned());
     let digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
     ensure!(digits, "the account id must be 12 digits, not {account:?}");
-    let names = match env("WEIR_REGIONS") {
-        Some(list) => list.split(',').map(|name| name.trim().to_owned()).collect(),
-        None => file.regions.clone().unwrap_or_else(|| vec![REGION.to_owned()]),
-    };
-    ensure!(!names.is_empty(), "at least one region is needed");
-    let max = weir_control::reconcile::REGIONS_PER_BLOCK;
-    ensure!(names.len() <= max, "at most {max} regions, not {}", names.len());
-    for name in &names {
-        ensure!(is_region(name), "{name:?} is not the name of a region, such as us-east-1");
-    }
+    let names = regions(file, env)?;
     let mut settings = Settings::new(AccountId::new(account), names.into_iter().map(Region::new));
     if let Some(domain) = &file.domain {
         settings.domain = domain.clone();
@@ -185,6 +179,21 @@ fn catalog(file: &File, account: Option<String>, env: Lookup<'_>) -> anyhow::Res
         settings.waivers.insert(waiver(name)?);
     }
     Ok(settings)
+}
+
+/// The names of the regions, at least one, in the order in which they were given.
+fn regions(file: &File, env: Lookup<'_>) -> anyhow::Result<Vec<String>> {
+    let names: Vec<String> = match env("WEIR_REGIONS") {
+        Some(list) => list.split(',').map(|name| name.trim().to_owned()).collect(),
+        None => file.regions.clone().unwrap_or_else(|| vec![REGION.to_owned()]),
+    };
+    ensure!(!names.is_empty(), "at least one region is needed");
+    let max = weir_control::reconcile::REGIONS_PER_BLOCK;
+    ensure!(names.len() <= max, "at most {max} regions, not {}", names.len());
+    for name in &names {
+        ensure!(is_region(name), "{name:?} is not the name of a region, such as us-east-1");
+    }
+    Ok(names)
 }
 
 fn waiver(name: &str) -> anyhow::Result<Waiver> {
@@ -280,6 +289,9 @@ mod tests {
         let config = resolve(file, &[("WEIR_REGIONS", "us-east-1, us-gov-west-1")]).unwrap();
         assert_eq!(config.catalog.account.as_str(), "111111111111");
         assert_eq!(config.catalog.regions.len(), 2);
+        assert_eq!(config.region, "us-east-1");
+        let reversed = resolve("regions = ['us-east-1', 'eu-west-1']", &[]).unwrap();
+        assert_eq!(reversed.region, "us-east-1", "the first named, not the first by name");
         assert_eq!(config.catalog.quotas.load_balancers, 1_000);
     }
 

@@ -43,7 +43,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Node {
     /// Where the API listens.
     pub api: SocketAddr,
-    /// The first configured region.
+    /// The region that was named first.
     pub region: String,
     listener: TcpListener,
     authority: Authority,
@@ -61,6 +61,9 @@ impl Node {
     /// them.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         data_dir(config)?;
+        for waiver in &config.catalog.waivers {
+            tracing::warn!(?waiver, "a rule of AWS is waived by the settings");
+        }
         let store = Arc::new(AnyStore::from(Sqlite::open(&config.data_dir, Default::default())?));
         let credentials = Credentials::establish(config)?;
         let block = Block::claim(&config.data_dir)?;
@@ -88,9 +91,11 @@ impl Node {
             .map_err(|error| anyhow!("the default networks cannot be made: {error:?}"))?;
         let listener = TcpListener::bind(config.api)
             .await
-            .with_context(|| format!("the API cannot listen on {}", config.api))?;
+            .with_context(|| {
+                format!("the API cannot listen on {} (name another with --api)", config.api)
+            })?;
         let api = listener.local_addr().context("the API's address")?;
-        let region = first_region(config);
+        let region = config.region.clone();
         secret_file::write(&config.data_dir.join(env::API_FILE), &format!("{api}\n"))?;
         secret_file::write(&config.data_dir.join(env::REGION_FILE), &format!("{region}\n"))?;
         let tree = authority.clone();
@@ -145,11 +150,6 @@ fn data_dir(config: &Config) -> anyhow::Result<()> {
         .mode(0o700)
         .create(&config.data_dir)
         .with_context(|| format!("cannot make the data directory {}", config.data_dir.display()))
-}
-
-fn first_region(config: &Config) -> String {
-    let first = config.catalog.regions.first();
-    first.expect("invariant: config holds at least one region").as_str().to_owned()
 }
 
 fn spawn_threads(

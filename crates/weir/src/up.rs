@@ -56,7 +56,10 @@ pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 
 /// Logs go to standard error: `WEIR_LOG` filters, `WEIR_LOG_FORMAT=json` is for machines.
 pub fn log() -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let wanted = std::env::var("WEIR_LOG").ok().filter(|wanted| !wanted.is_empty());
+    let wanted = wanted.as_deref().unwrap_or("info");
+    let filter = EnvFilter::try_new(wanted)
+        .with_context(|| format!("WEIR_LOG={wanted:?} is not a log filter"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let json = std::env::var("WEIR_LOG_FORMAT").is_ok_and(|format| format == "json");
     let result = if json { builder.json().try_init() } else { builder.try_init() };

@@ -52,6 +52,9 @@ impl Service<'_> {
             "ec2" => "Ec2Query",
             other => bail!("{}: protocol {other} has no codec", self.name),
         };
+        // The servers answer with a slash at the end; the published EC2 model lacks it.
+        // spec: control-plane §1.5 awsQuery wire format
+        let namespace = format!("{}/", metadata.xml_namespace.trim_end_matches('/'));
         let signing = metadata.signing_name.as_ref().unwrap_or(&metadata.endpoint_prefix);
         writeln!(
             out,
@@ -79,7 +82,6 @@ impl Service<'_> {
             name = self.name,
             id = metadata.service_id,
             version = metadata.api_version,
-            namespace = metadata.xml_namespace,
         )?;
         Ok(())
     }

@@ -5,6 +5,7 @@
 //!
 //! Invariant: every engine of a level does the same work, as far as it can be told to.
 
+mod envoy;
 mod haproxy;
 mod nginx;
 mod plane;
@@ -45,6 +46,8 @@ pub enum Engine {
     NginxBare,
     /// nginx with logs, rules and added headers
     NginxEqual,
+    /// Envoy with logs, rules and added headers
+    EnvoyEqual,
     /// Weir's HTTP plane with a hand-built snapshot, without API and store
     Plane,
     /// `weir up`, set up through its API
@@ -89,13 +92,14 @@ pub struct Proxy {
 
 impl Engine {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Direct,
         Self::Relay,
         Self::HaproxyBare,
         Self::HaproxyEqual,
         Self::NginxBare,
         Self::NginxEqual,
+        Self::EnvoyEqual,
         Self::Plane,
         Self::Weir,
     ];
@@ -109,6 +113,7 @@ impl Engine {
             Self::HaproxyEqual => "haproxy-equal",
             Self::NginxBare => "nginx-bare",
             Self::NginxEqual => "nginx-equal",
+            Self::EnvoyEqual => "envoy-equal",
             Self::Plane => "plane",
             Self::Weir => "weir",
         }
@@ -119,7 +124,7 @@ impl Engine {
         match self {
             Self::Direct | Self::Relay => Level::Floor,
             Self::HaproxyBare | Self::NginxBare => Level::Bare,
-            Self::HaproxyEqual | Self::NginxEqual => Level::Equal,
+            Self::HaproxyEqual | Self::NginxEqual | Self::EnvoyEqual => Level::Equal,
             Self::Plane | Self::Weir => Level::Ours,
         }
     }
@@ -135,6 +140,7 @@ impl Engine {
             Self::Direct | Self::Relay => std::env::current_exe().ok(),
             Self::HaproxyBare | Self::HaproxyEqual => which("haproxy"),
             Self::NginxBare | Self::NginxEqual => which("nginx"),
+            Self::EnvoyEqual => which("envoy"),
             Self::Plane => Some(bin.join("examples/bench_proxy")).filter(|path| path.exists()),
             Self::Weir => Some(bin.join("weir")).filter(|path| path.exists()),
         }
@@ -147,13 +153,16 @@ impl Engine {
             Self::Direct | Self::Relay | Self::Plane => {
                 return format!("weir-bench {}", env!("CARGO_PKG_VERSION"));
             }
-            Self::Weir => "--version",
+            Self::Weir | Self::EnvoyEqual => "--version",
             _ => "-v",
         };
         let Ok(output) = Command::new(program).arg(flag).output() else { return String::new() };
         let text = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-        let first = String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned();
-        first.trim_start_matches("nginx version: ").to_owned()
+        let text = String::from_utf8_lossy(&text);
+        let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        // Envoy begins with the path of its program.
+        let from = first.find("version: ").map_or(0, |at| at + "version: ".len());
+        first[from..].to_owned()
     }
 
     /// Starts it and waits until it answers.
@@ -165,6 +174,7 @@ impl Engine {
             Self::Relay => relay::start(site, program)?,
             Self::HaproxyBare | Self::HaproxyEqual => haproxy::start(site, program, self.level())?,
             Self::NginxBare | Self::NginxEqual => nginx::start(site, program, self.level())?,
+            Self::EnvoyEqual => envoy::start(site, program)?,
             Self::Plane => plane::start(site, program)?,
             Self::Weir => weir::start(site, program)?,
         };

@@ -9,6 +9,7 @@
 mod answer;
 mod connection;
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -50,6 +51,8 @@ pub struct Outcome {
     pub wall_ns: u64,
     /// CPU time of the watched processes in the window.
     pub cpu_ns: u64,
+    /// The same by name of thread.
+    pub cpu_ns_by_thread: BTreeMap<String, u64>,
     /// From request to last byte, or from an event's writing to its reading; median.
     pub p50_us: f64,
     /// 99 of 100.
@@ -157,7 +160,12 @@ impl Load {
         Ok(self.outcome(began.elapsed(), cpu, Some(resident)))
     }
 
-    fn outcome(self, wall: Duration, cpu_ns: u64, resident_kib: Option<(u64, u64)>) -> Outcome {
+    fn outcome(
+        self,
+        wall: Duration,
+        cpu: BTreeMap<String, u64>,
+        resident_kib: Option<(u64, u64)>,
+    ) -> Outcome {
         let mut samples = self.tally.samples;
         samples.sort_unstable();
         let at = |share: usize| samples.get(samples.len() * share / 100).copied().unwrap_or(0);
@@ -165,7 +173,8 @@ impl Load {
             done: self.tally.done,
             errors: self.tally.errors,
             wall_ns: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
-            cpu_ns,
+            cpu_ns: cpu.values().sum(),
+            cpu_ns_by_thread: cpu,
             p50_us: f64::from(at(50)) / 10.0,
             p99_us: f64::from(at(99)) / 10.0,
             resident_kib,

@@ -371,6 +371,10 @@ refusals! {
          http-request-method,query-string,source-ip]'";
     ConditionValuesForeign { field } TestDouble "ValidationError"
         "The 'Values' field is not compatible with '{field}'";
+    ConditionRegexForeign { field } Recalled "ValidationError"
+        "The 'RegexValues' field is not compatible with '{field}'";
+    ConditionRegexInvalid { value } Recalled "ValidationError"
+        "The regular expression '{value}' is not valid or too complex";
     ConditionConfigForeign { config, field } Recalled "ValidationError"
         "The '{config}' field is not compatible with '{field}'";
     ConditionValueMissing {} TestDouble "ValidationError"

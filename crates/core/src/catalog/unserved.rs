@@ -82,9 +82,6 @@ features! {
     /// Rule transforms.
     Transforms "InvalidConfigurationRequest"
         "Transforms of type '{}' are not available in this version of Weir";
-    /// `RegexValues`.
-    ConditionRegex "InvalidConfigurationRequest"
-        "Regular expressions in conditions of type '{}' are not available in this version of Weir";
     /// A declared attribute whose non-default values change nothing yet.
     AttributeValue "InvalidConfigurationRequest"
         "The attribute '{}' can only have its default value in this version of Weir";

@@ -154,13 +154,10 @@ impl Compiler<'_> {
         if !dirty.listeners.insert(arn.clone()) {
             return;
         }
+        // By who uses them, not by the old rules: a plan does not show groups of weight zero.
         if let Some(plan) = self.previous.listener_by_arn(arn) {
-            for rule in plan.rules.rules() {
-                if let RoutingPlan::Forward(weighted) = &rule.action {
-                    let arn = |slot: &GroupSlot| self.previous.group(*slot).map(|g| g.arn.clone());
-                    dirty.groups.extend(weighted.groups().iter().filter_map(arn));
-                }
-            }
+            let mine = |g: &&Arc<GroupPlan>| g.used_by.contains(&plan.load_balancer.arn);
+            dirty.groups.extend(self.previous.groups().filter(mine).map(|g| g.arn.clone()));
         }
         for rule in self.catalog.rules_of(arn) {
             dirty.groups.extend(rule.actions.iter().flat_map(|a| a.groups()).cloned());

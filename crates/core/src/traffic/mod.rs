@@ -9,4 +9,5 @@ pub mod pattern;
 pub mod redirect;
 pub mod report;
 pub mod route;
+pub mod text;
 pub mod weighted;

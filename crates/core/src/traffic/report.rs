@@ -7,11 +7,13 @@
 //! quotes, backslashes and control bytes inside quoted fields are escaped.
 // spec: alb §11.1 Access log - fields in order (space separated)
 
-use std::io::Write;
 use std::net::SocketAddr;
 
+use super::text::{SecondText, decimal, hex16, socket_address, triple};
 use crate::limits;
-use crate::time::Civil;
+
+/// Room for a line of ordinary length, made at once.
+const LINE_USUAL: usize = 768;
 
 /// Everything a line says. Times are microseconds since the epoch, durations in microseconds.
 #[derive(Clone, Copy, Debug)]
@@ -82,14 +84,15 @@ pub struct RequestLine<'a> {
 }
 
 /// Appends one line with its newline. Long fields are cut so that the line stays below
-/// `limits::LOG_LINE_MAX`.
-pub fn access_line(out: &mut Vec<u8>, r: &AccessRecord<'_>) {
+/// `limits::LOG_LINE_MAX`. `clock` is kept by the caller from line to line.
+pub fn access_line(out: &mut Vec<u8>, clock: &mut SecondText, r: &AccessRecord<'_>) {
+    out.reserve(LINE_USUAL);
     out.extend_from_slice(b"http ");
-    time(out, r.time_us);
+    clock.append(out, r.time_us);
     out.push(b' ');
     out.extend_from_slice(r.load_balancer.as_bytes());
     out.push(b' ');
-    address(out, Some(r.client));
+    socket_address(out, r.client);
     out.push(b' ');
     address(out, r.target);
     for duration in [r.request_processing_us, r.target_processing_us, r.response_processing_us] {
@@ -97,13 +100,13 @@ pub fn access_line(out: &mut Vec<u8>, r: &AccessRecord<'_>) {
         seconds(out, duration);
     }
     out.push(b' ');
-    number(out, u64::from(r.elb_status));
+    decimal(out, u64::from(r.elb_status));
     out.push(b' ');
     optional(out, r.target_status.map(u64::from));
     out.push(b' ');
-    number(out, r.received_bytes);
+    decimal(out, r.received_bytes);
     out.push(b' ');
-    number(out, r.sent_bytes);
+    decimal(out, r.sent_bytes);
     out.push(b' ');
     request(out, r);
     out.push(b' ');
@@ -117,7 +120,7 @@ pub fn access_line(out: &mut Vec<u8>, r: &AccessRecord<'_>) {
     out.extend_from_slice(b" \"-\" \"-\" ");
     optional(out, r.rule_priority.map(u64::from));
     out.push(b' ');
-    time(out, r.created_us);
+    clock.append(out, r.created_us);
     tail(out, r);
 }
 
@@ -157,7 +160,7 @@ fn request(out: &mut Vec<u8>, r: &AccessRecord<'_>) {
     out.extend_from_slice(b"://");
     escaped(out, line.host, 1_024);
     out.push(b':');
-    number(out, u64::from(line.port));
+    decimal(out, u64::from(line.port));
     escaped(out, line.target, 16 * 1_024);
     out.push(b' ');
     out.extend_from_slice(line.version.as_bytes());
@@ -181,17 +184,16 @@ fn quoted(out: &mut Vec<u8>, text: &[u8], max: usize) {
 /// Writes at most `max` bytes; what could break the line becomes `\xHH`.
 fn escaped(out: &mut Vec<u8>, text: &[u8], max: usize) {
     let text = &text[..text.len().min(max)];
-    let end = out.len() + max;
-    let plain = |b: &u8| matches!(b, 0x20..=0x7e) && *b != b'"' && *b != b'\\';
-    if text.iter().all(plain) {
+    if is_plain(text) {
         out.extend_from_slice(text);
         return;
     }
+    let end = out.len() + max;
     for byte in text {
         if out.len() + 4 > end {
             break;
         }
-        if plain(byte) {
+        if is_plain(std::slice::from_ref(byte)) {
             out.push(*byte);
         } else {
             let digits = b"0123456789ABCDEF";
@@ -201,33 +203,16 @@ fn escaped(out: &mut Vec<u8>, text: &[u8], max: usize) {
     }
 }
 
-fn number(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
-}
-
-fn padded(out: &mut Vec<u8>, value: u64, width: usize) {
-    let mut digits = [b'0'; 20];
-    let mut rest = value;
-    for digit in digits[..width].iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    out.extend_from_slice(&digits[..width]);
+/// Visible ASCII and blanks without quotes and backslashes. No early exit, so that it is compiled
+/// to vector instructions.
+fn is_plain(text: &[u8]) -> bool {
+    let odd = |b: u8| (b.wrapping_sub(0x20) > 0x5e) | (b == b'"') | (b == b'\\');
+    !text.iter().fold(false, |found, b| found | odd(*b))
 }
 
 fn optional(out: &mut Vec<u8>, value: Option<u64>) {
     match value {
-        Some(value) => number(out, value),
+        Some(value) => decimal(out, value),
         None => out.push(b'-'),
     }
 }
@@ -237,55 +222,17 @@ fn seconds(out: &mut Vec<u8>, micros: Option<u64>) {
         out.extend_from_slice(b"-1");
         return;
     };
-    let millis = (micros + 500) / 1_000;
-    number(out, millis / 1_000);
+    let millis = micros.saturating_add(500) / 1_000;
+    decimal(out, millis / 1_000);
     out.push(b'.');
-    padded(out, millis % 1_000, 3);
-}
-
-fn hex16(out: &mut Vec<u8>, value: u64) {
-    for shift in (0..16).rev() {
-        out.push(b"0123456789abcdef"[(value >> (shift * 4) & 15) as usize]);
-    }
+    triple(out, (millis % 1_000) as u32);
 }
 
 fn address(out: &mut Vec<u8>, address: Option<SocketAddr>) {
-    let Some(address) = address else {
-        out.push(b'-');
-        return;
-    };
     match address {
-        SocketAddr::V4(v4) => {
-            for (i, octet) in v4.ip().octets().into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b'.');
-                }
-                number(out, u64::from(octet));
-            }
-        }
-        // Rare on this path, so the standard formatter will do; a Vec never fails.
-        SocketAddr::V6(v6) => drop(write!(out, "[{}]", v6.ip())),
+        Some(address) => socket_address(out, address),
+        None => out.push(b'-'),
     }
-    out.push(b':');
-    number(out, u64::from(address.port()));
-}
-
-fn time(out: &mut Vec<u8>, micros: i64) {
-    let civil = Civil::from_epoch(micros.div_euclid(1_000_000));
-    padded(out, civil.year.max(0) as u64, 4);
-    for (sign, value) in [
-        (b'-', civil.month),
-        (b'-', civil.day),
-        (b'T', civil.hour),
-        (b':', civil.minute),
-        (b':', civil.second),
-    ] {
-        out.push(sign);
-        padded(out, u64::from(value), 2);
-    }
-    out.push(b'.');
-    padded(out, micros.rem_euclid(1_000_000) as u64, 6);
-    out.push(b'Z');
 }
 
 #[cfg(test)]
@@ -329,7 +276,7 @@ mod tests {
 
     fn line(record: &AccessRecord<'_>) -> String {
         let mut out = Vec::new();
-        access_line(&mut out, record);
+        access_line(&mut out, &mut SecondText::new(), record);
         String::from_utf8(out).unwrap()
     }
 

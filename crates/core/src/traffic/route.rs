@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use regex::bytes::Regex;
 
-use super::pattern::Pattern;
+use super::pattern::{Pattern, Text};
 use super::redirect::RedirectPlan;
 use super::weighted::Weighted;
 use crate::limits;
@@ -102,7 +102,8 @@ impl RuleTable {
 
     /// The first rule whose conditions all hold, and how many rules were evaluated before it.
     pub fn route(&self, facts: &RouteFacts<'_>) -> (&RulePlan, usize) {
-        let found = self.rules.iter().position(|rule| rule.holds(facts));
+        let texts = (Text::new(facts.host), Text::new(facts.path));
+        let found = self.rules.iter().position(|rule| rule.holds(facts, texts));
         let index = found.unwrap_or(self.rules.len() - 1);
         (&self.rules[index], index)
     }
@@ -121,8 +122,9 @@ impl RulePlan {
         Self { priority, conditions: conditions.iter().map(Matcher::new).collect(), action }
     }
 
-    fn holds(&self, facts: &RouteFacts<'_>) -> bool {
-        self.conditions.iter().all(|condition| condition.holds(facts))
+    #[inline]
+    fn holds(&self, facts: &RouteFacts<'_>, texts: (Text<'_>, Text<'_>)) -> bool {
+        self.conditions.iter().all(|condition| condition.holds(facts, texts))
     }
 }
 
@@ -152,12 +154,19 @@ impl Matcher {
         }
     }
 
-    fn holds(&self, facts: &RouteFacts<'_>) -> bool {
+    #[inline]
+    fn holds(&self, facts: &RouteFacts<'_>, (host, path): (Text<'_>, Text<'_>)) -> bool {
         match self {
-            Self::Host { patterns, regexes } => any(patterns, regexes, facts.host),
-            Self::Path { patterns, regexes } => any(patterns, regexes, facts.path),
+            Self::Host { patterns, regexes } => {
+                any(patterns, host) || any_regex(regexes, facts.host)
+            }
+            Self::Path { patterns, regexes } => {
+                any(patterns, path) || any_regex(regexes, facts.path)
+            }
             Self::Header { name, patterns, regexes } => {
-                facts.headers.any_value(name, &mut |value| any(patterns, regexes, value))
+                let mut test =
+                    |value: &[u8]| any(patterns, Text::new(value)) || any_regex(regexes, value);
+                facts.headers.any_value(name, &mut test)
             }
             Self::Method(methods) => methods.iter().any(|method| method == facts.method),
             Self::Query(pairs) => query_holds(pairs, facts.query),
@@ -169,8 +178,14 @@ impl Matcher {
     }
 }
 
-fn any(patterns: &[Pattern], regexes: &[Regex], text: &[u8]) -> bool {
-    patterns.iter().any(|p| p.matches(text)) || regexes.iter().any(|r| r.is_match(text))
+#[inline]
+fn any(patterns: &[Pattern], text: Text<'_>) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(text))
+}
+
+#[inline]
+fn any_regex(regexes: &[Regex], text: &[u8]) -> bool {
+    !regexes.is_empty() && regexes.iter().any(|regex| regex.is_match(text))
 }
 
 fn pair(pair: &QueryPair) -> (Option<Pattern>, Pattern) {
@@ -183,6 +198,7 @@ fn query_holds(pairs: &[(Option<Pattern>, Pattern)], query: &[u8]) -> bool {
     query.split(|&b| b == b'&').filter(|part| !part.is_empty()).any(|part| {
         let cut = part.iter().position(|&b| b == b'=').unwrap_or(part.len());
         let (key, value) = (&part[..cut], part.get(cut + 1..).unwrap_or_default());
+        let (key, value) = (Text::new(key), Text::new(value));
         pairs.iter().any(|(want_key, want_value)| {
             want_key.as_ref().is_none_or(|want| want.matches(key)) && want_value.matches(value)
         })

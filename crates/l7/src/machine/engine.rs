@@ -10,6 +10,7 @@ use weir_core::rng::Rng;
 use weir_core::snapshot::{ListenerSlot, Snapshot};
 use weir_core::time::Now;
 use weir_core::traffic::balance::Eligible;
+use weir_core::traffic::text::SecondText;
 use weir_wire::http1::body::Body;
 use weir_wire::http1::{RequestHead, ResponseHead, Scan, write};
 
@@ -42,6 +43,8 @@ pub struct Engine {
     buffers: Vec<Vec<u8>>,
     desk: Option<Box<Desk>>,
     date: Date,
+    /// The second that the last access-log line spoke of.
+    pub(super) log_clock: SecondText,
 }
 
 /// What one message is worked on with; there is one, because one message is worked on at a time.
@@ -84,6 +87,7 @@ impl Engine {
             buffers: Vec::new(),
             desk: None,
             date: Date::default(),
+            log_clock: SecondText::new(),
         }
     }
 
@@ -334,10 +338,9 @@ impl Engine {
         if self.spare.len() >= limits::EXCHANGES_SPARE_MAX {
             return;
         }
-        let mut log = std::mem::take(&mut x.log);
-        log.clear();
-        log.trim();
-        *x = Exchange { log, ..vacant(&self.world) };
+        x.clear();
+        // A spare must not keep an old snapshot alive.
+        x.world = Rc::clone(&self.world);
         self.spare.push(x);
     }
 

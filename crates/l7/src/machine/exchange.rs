@@ -166,6 +166,25 @@ pub(super) enum LogPart {
 // === impl Exchange ===
 
 impl Exchange {
+    /// Forgets the request and keeps the memory. `begin` sets who, where and when.
+    pub fn clear(&mut self) {
+        self.target = None;
+        self.flags = Flags::default();
+        self.route = Route::default();
+        self.in_flight = None;
+        self.request = Body::None;
+        self.outbox_at = 0;
+        self.response = Body::None;
+        self.rewrite = Rewrite::Pass;
+        (self.received, self.sent) = (0, 0);
+        (self.status, self.target_status) = (0, None);
+        self.times = Times::default();
+        self.cause = None;
+        self.verdict = Verdict::default();
+        self.log.clear();
+        self.log.trim();
+    }
+
     /// The listener's plan.
     pub fn plan(&self) -> &ListenerPlan {
         self.world

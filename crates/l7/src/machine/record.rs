@@ -23,8 +23,9 @@ impl Engine {
         }
         let Some((client, connection_id)) = self.who(x) else { return };
         let record = self.access_record(x, client, connection_id);
-        let mut line = self.take_buffer();
-        access_line(&mut line, &record);
+        let (mut line, mut clock) = (self.take_buffer(), self.log_clock);
+        access_line(&mut line, &mut clock, &record);
+        self.log_clock = clock;
         seam.record(load_balancer.cell.uid, &line);
         self.give_buffer(line);
     }

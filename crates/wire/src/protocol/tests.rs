@@ -71,7 +71,7 @@ fn ec2_answers() {
     assert_eq!(
         document(&reply),
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <DescribeRegionsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15\">\
+         <DescribeRegionsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
          <requestId>id</requestId><regionInfo><item><regionName>us-east-1</regionName></item>\
          </regionInfo></DescribeRegionsResponse>"
     );

@@ -8,9 +8,9 @@ use ipnet::IpNet;
 
 use crate::catalog::Refusal;
 use crate::catalog::command::{ConditionInput, PatternsInput};
-use crate::catalog::unserved::Feature;
 use crate::limits;
 use crate::resource::{Condition, QueryPair};
+use crate::traffic::route;
 
 /// Characters of most comparison strings.
 const VALUE_MAX: usize = 128;
@@ -60,14 +60,16 @@ fn condition(input: &ConditionInput) -> Result<Condition, Refusal> {
     }
     match field {
         HOST_HEADER => {
-            let values = patterns(input, input.host_header.as_ref(), "HostHeaderConfig", field)?;
+            let config = input.host_header.as_ref();
+            let (values, regexes) = patterns(input, config, "HostHeaderConfig", field)?;
             values.iter().try_for_each(|value| host(value))?;
-            Ok(Condition::HostHeader { values, regexes: Vec::new() })
+            Ok(Condition::HostHeader { values, regexes })
         }
         PATH_PATTERN => {
-            let values = patterns(input, input.path_pattern.as_ref(), "PathPatternConfig", field)?;
+            let config = input.path_pattern.as_ref();
+            let (values, regexes) = patterns(input, config, "PathPatternConfig", field)?;
             values.iter().try_for_each(|value| path(value))?;
-            Ok(Condition::PathPattern { values, regexes: Vec::new() })
+            Ok(Condition::PathPattern { values, regexes })
         }
         HTTP_HEADER => http_header(input),
         METHOD => method(input),
@@ -113,13 +115,13 @@ fn configs_fit(input: &ConditionInput, field: &str) -> Result<(), Refusal> {
     }
 }
 
-/// The values of a field that may also have them at the top level.
+/// The values and regular expressions of a field that may also have them at the top level.
 fn patterns(
     input: &ConditionInput,
     config: Option<&PatternsInput>,
     name: &str,
     field: &'static str,
-) -> Result<Vec<String>, Refusal> {
+) -> Result<(Vec<String>, Vec<String>), Refusal> {
     let owned = || field.to_owned();
     if config.is_some_and(|config| !config.values.is_empty()) && !input.values.is_empty() {
         return Err(Refusal::ConditionValuesAndConfig { config: name.to_owned(), field: owned() });
@@ -127,20 +129,44 @@ fn patterns(
     if input.values.len() > 1 {
         return Err(Refusal::ConditionLegacyValues { field: owned() });
     }
-    let regexes = config.map_or(&[][..], |config| &config.regexes);
-    no_regexes(field, regexes.iter().chain(&input.regexes))?;
     let values = config.map_or(&[][..], |config| &config.values);
     let values: Vec<String> = values.iter().chain(&input.values).cloned().collect();
-    strings(field, &values, VALUE_MAX)?;
-    Ok(values)
+    let regexes = regexes(field, input, config)?;
+    alternatives(field, &values, &regexes)?;
+    Ok((values, regexes))
 }
 
-fn no_regexes<'r>(field: &str, regexes: impl Iterator<Item = &'r String>) -> Result<(), Refusal> {
-    let mut regexes = regexes;
-    match regexes.next() {
-        Some(_) => Err(Refusal::unserved(Feature::ConditionRegex, field)),
-        None => Ok(()),
+/// The regular expressions of a condition, each of which compiles within its bound.
+// spec: alb §2.3 Regex dialect (conditions and transforms)
+fn regexes(
+    field: &str,
+    input: &ConditionInput,
+    config: Option<&PatternsInput>,
+) -> Result<Vec<String>, Refusal> {
+    let configured = config.map_or(&[][..], |config| &config.regexes);
+    let regexes: Vec<String> = configured.iter().chain(&input.regexes).cloned().collect();
+    for text in &regexes {
+        strings(field, std::slice::from_ref(text), VALUE_MAX)?;
+        if route::regex(text).is_none() {
+            return Err(Refusal::ConditionRegexInvalid { value: text.clone() });
+        }
     }
+    Ok(regexes)
+}
+
+fn no_regexes(field: &str, input: &ConditionInput) -> Result<(), Refusal> {
+    match input.regexes.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::ConditionRegexForeign { field: field.to_owned() }),
+    }
+}
+
+/// At least one comparison string of either kind; the values sound.
+fn alternatives(field: &str, values: &[String], regexes: &[String]) -> Result<(), Refusal> {
+    if values.is_empty() && !regexes.is_empty() {
+        return Ok(());
+    }
+    strings(field, values, VALUE_MAX)
 }
 
 /// At least one string, none empty, none too long.
@@ -182,7 +208,6 @@ fn http_header(input: &ConditionInput) -> Result<Condition, Refusal> {
     let Some((name, patterns)) = &input.http_header else {
         return Err(config_missing("HttpHeaderConfig", HTTP_HEADER));
     };
-    no_regexes(HTTP_HEADER, patterns.regexes.iter().chain(&input.regexes))?;
     let name_field = "HttpHeaderName".to_owned();
     let Some(name) = name.as_ref().filter(|name| !name.is_empty()) else {
         return Err(Refusal::ConditionFieldValueMissing { field: name_field });
@@ -195,16 +220,17 @@ fn http_header(input: &ConditionInput) -> Result<Condition, Refusal> {
     if name.eq_ignore_ascii_case("host") || !name.bytes().all(token) {
         return Err(Refusal::ConditionHeaderName { name: name.clone() });
     }
-    strings(HTTP_HEADER, &patterns.values, VALUE_MAX)?;
+    let regexes = regexes(HTTP_HEADER, input, Some(patterns))?;
+    alternatives(HTTP_HEADER, &patterns.values, &regexes)?;
     for value in &patterns.values {
         characters(value, |b| b.is_ascii_graphic() || b == b' ')?;
     }
     let (name, values) = (name.clone(), patterns.values.clone());
-    Ok(Condition::HttpHeader { name, values, regexes: Vec::new() })
+    Ok(Condition::HttpHeader { name, values, regexes })
 }
 
 fn method(input: &ConditionInput) -> Result<Condition, Refusal> {
-    no_regexes(METHOD, input.regexes.iter())?;
+    no_regexes(METHOD, input)?;
     let Some(values) = &input.http_request_method else {
         return Err(config_missing("HttpRequestMethodConfig", METHOD));
     };
@@ -217,7 +243,7 @@ fn method(input: &ConditionInput) -> Result<Condition, Refusal> {
 }
 
 fn query_string(input: &ConditionInput) -> Result<Condition, Refusal> {
-    no_regexes(QUERY_STRING, input.regexes.iter())?;
+    no_regexes(QUERY_STRING, input)?;
     let Some(pairs) = &input.query_string else {
         return Err(config_missing("QueryStringConfig", QUERY_STRING));
     };
@@ -241,7 +267,7 @@ fn query_string(input: &ConditionInput) -> Result<Condition, Refusal> {
 }
 
 fn source_ip(input: &ConditionInput) -> Result<Condition, Refusal> {
-    no_regexes(SOURCE_IP, input.regexes.iter())?;
+    no_regexes(SOURCE_IP, input)?;
     let Some(blocks) = &input.source_ip else {
         return Err(config_missing("SourceIpConfig", SOURCE_IP));
     };

@@ -296,10 +296,14 @@ pub(super) fn conditions(w: &mut World) {
     w.refuse("ConditionValuesTooMany", &create(vec![hosts(5), path("/x")]), text);
     let text = "A rule can only have '6' condition wildcards";
     w.refuse("ConditionWildcardsTooMany", &create(vec![path("/*?*?*?*")]), text);
-    let regex = PatternsInput { values: Vec::new(), regexes: strings(&["^/x$"]) };
-    let regex = ConditionInput { path_pattern: Some(regex), ..field("path-pattern") };
-    let code = "InvalidConfigurationRequest";
-    w.unserved(Feature::ConditionRegex, code, &create(vec![regex]));
+    let regex = |text: &str| PatternsInput { values: Vec::new(), regexes: strings(&[text]) };
+    let path_regex =
+        |text: &str| ConditionInput { path_pattern: Some(regex(text)), ..field("path-pattern") };
+    let text = "The regular expression '(?=x)' is not valid or too complex";
+    w.refuse("ConditionRegexInvalid", &create(vec![path_regex("(?=x)")]), text);
+    let foreign = ConditionInput { regexes: strings(&["x"]), ..field("source-ip") };
+    let text = "The 'RegexValues' field is not compatible with 'source-ip'";
+    w.refuse("ConditionRegexForeign", &create(vec![foreign]), text);
     for (kind, condition, text) in condition_cases() {
         w.refuse(kind, &create(vec![condition]), text);
     }

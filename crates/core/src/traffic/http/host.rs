@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::bytes::push_decimal;
+use crate::traffic::text::decimal;
 
 /// A host as sent, split from its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub fn write_forwarded(context: &HostContext<'_>, out: &mut Vec<u8>) {
     out.push(b':');
     match parts.port {
         Some(port) => out.extend_from_slice(port),
-        None => push_decimal(out, u64::from(context.listener_port)),
+        None => decimal(out, u64::from(context.listener_port)),
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Invariant: [`body_len`] is the length of what [`write_body`] writes.
 
-use super::bytes::push_decimal;
+use crate::traffic::text::decimal;
 
 const BEFORE_TITLE: &[u8] = b"<html>\r\n<head><title>";
 const BEFORE_HEADING: &[u8] = b"</title></head>\r\n<body>\r\n<center><h1>";
@@ -91,7 +91,7 @@ pub fn fixed_response_phrase(code: u16) -> &'static str {
 /// grammar wants it.
 pub fn write_status_line(code: u16, phrase: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"HTTP/1.1 ");
-    push_decimal(out, u64::from(code));
+    decimal(out, u64::from(code));
     out.push(b' ');
     out.extend_from_slice(phrase.as_bytes());
     out.extend_from_slice(b"\r\n");
@@ -125,7 +125,7 @@ pub fn write_response(code: u16, head: &PageHead<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"Date: ");
     out.extend_from_slice(head.date);
     out.extend_from_slice(b"\r\nContent-Type: text/html\r\nContent-Length: ");
-    push_decimal(out, body_len(code) as u64);
+    decimal(out, body_len(code) as u64);
     let close = head.close || code == 400;
     let connection: &[u8] = if close { b"close" } else { b"keep-alive" };
     out.extend_from_slice(b"\r\nConnection: ");
@@ -141,7 +141,7 @@ pub fn write_response(code: u16, head: &PageHead<'_>, out: &mut Vec<u8>) {
 }
 
 fn write_status(code: u16, out: &mut Vec<u8>) {
-    push_decimal(out, u64::from(code));
+    decimal(out, u64::from(code));
     let phrase = phrase(code);
     if !phrase.is_empty() {
         out.push(b' ');

@@ -6,8 +6,9 @@
 use std::io::Write as _;
 use std::net::IpAddr;
 
-use super::bytes::{self, push_decimal};
+use super::bytes;
 use crate::limits;
+use crate::traffic::text;
 
 /// The load balancer attribute `routing.http.xff_header_processing.mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,24 +65,13 @@ pub fn write_value<'a>(
 /// An IPv4 address that a dual-stack socket shows as IPv6 is written as IPv4.
 pub fn write_peer(peer: IpAddr, port: Option<u16>, out: &mut Vec<u8>) {
     match (peer.to_canonical(), port) {
-        (IpAddr::V4(address), _) => {
-            for (index, octet) in address.octets().into_iter().enumerate() {
-                if index > 0 {
-                    out.push(b'.');
-                }
-                push_decimal(out, u64::from(octet));
-            }
-        }
-        (IpAddr::V6(address), Some(_)) => {
-            write!(out, "[{address}]").expect("invariant: writing to a vector cannot fail");
+        (IpAddr::V4(address), _) => text::ipv4(out, address, port),
+        (IpAddr::V6(address), Some(port)) => {
+            write!(out, "[{address}]:{port}").expect("invariant: writing to a vector cannot fail");
         }
         (IpAddr::V6(address), None) => {
             write!(out, "{address}").expect("invariant: writing to a vector cannot fail");
         }
-    }
-    if let Some(port) = port {
-        out.push(b':');
-        push_decimal(out, u64::from(port));
     }
 }
 

@@ -3,6 +3,7 @@
 //! A [`World`] delivers bytes only while they are wanted, in steps of a chosen size, so every
 //! scenario can be run with heads and bodies cut at every byte.
 
+mod chaos;
 mod failures;
 mod lifecycle;
 mod requests;
