@@ -28,6 +28,8 @@ pub enum Kind {
     Expecting,
     /// Reads very slowly.
     Slow,
+    /// Asks for much and reads nothing.
+    Stalled,
     /// Goes away in the middle.
     Leaving,
     /// Ends its direction after the request.
@@ -67,6 +69,8 @@ pub struct Client {
     reader: Reader,
     interim: bool,
     seen: Option<Seen>,
+    wants: Option<u16>,
+    consumed: u64,
     left: u32,
     said_close: bool,
     opened_us: u64,
@@ -94,6 +98,8 @@ impl Client {
             reader: Reader::new(Side::Responses),
             interim: false,
             seen: None,
+            wants: None,
+            consumed: 0,
             left: 0,
             said_close: false,
             opened_us: 0,
@@ -110,7 +116,7 @@ impl Client {
     }
 
     fn reads_slowly(&self) -> bool {
-        self.kind == Kind::Slow
+        matches!(self.kind, Kind::Slow | Kind::Stalled)
     }
 }
 
@@ -133,6 +139,14 @@ impl World {
                 self.client_reads(slot, link, 300);
             }
             Kind::Leaving | Kind::Wild => self.client_leaves(slot),
+            Kind::Stalled if self.net.edge(link, CALLER).reset => self.client_lost(slot, false),
+            Kind::Stalled => {
+                let limit_us = u64::from(limits::IDLE_BUSY_MAX_S) * limits::SECOND_US;
+                if self.net.now_us > self.clients[slot].last_us + 2 * limit_us {
+                    return self.client_leaves(slot);
+                }
+                self.client_next(slot, limits::SECOND_US / 4);
+            }
             Kind::Idle | Kind::HalfHead => {
                 let limit_us = u64::from(limits::IDLE_BUSY_MAX_S) * limits::SECOND_US;
                 if self.net.now_us > self.clients[slot].last_us + limit_us + limits::SLACK_US {
@@ -190,7 +204,9 @@ impl World {
             last_us: now_us,
             ..Client::new(still)
         };
-        self.net.trace.note(now_us, || format!("client {slot} {kind:?} {peer} opens {link} {door}"));
+        self.net
+            .trace
+            .note(now_us, || format!("client {slot} {kind:?} {peer} opens {link} {door}"));
         self.client_first(slot);
     }
 
@@ -211,6 +227,7 @@ impl World {
             3 => Kind::HalfHead,
             4 => Kind::Idle,
             5 | 6 => Kind::Wild,
+            7 if self.net.once_in(3) => Kind::Stalled,
             _ => self.steady_kind(),
         }
     }
@@ -221,7 +238,7 @@ impl World {
             Kind::Steady | Kind::Pipelined | Kind::Old | Kind::Expecting | Kind::HalfClosed => {
                 self.client_asks(slot);
             }
-            Kind::Slow => {
+            Kind::Slow | Kind::Stalled => {
                 self.client_asks(slot);
                 self.client_next(slot, 30_000);
             }
@@ -238,7 +255,8 @@ impl World {
                 self.client_next(slot, limits::SECOND_US);
             }
             Kind::Wild => {
-                self.clients[slot].out = self.wild_bytes();
+                let (bytes, status) = self.wild_bytes();
+                (self.clients[slot].out, self.clients[slot].wants) = (bytes, status);
                 let wait_us = u64::from(100_000 + self.net.below(3_000_000));
                 self.client_next(slot, wait_us);
             }
@@ -253,6 +271,7 @@ impl World {
         }
         let count = match client.kind {
             Kind::Pipelined => 1 + client.left.min(4),
+            Kind::Stalled => 8,
             _ => 1,
         };
         client.left = client.left.saturating_sub(count);
@@ -376,8 +395,8 @@ impl World {
         let closes = head.connection("close");
         let location = head.only("location").map(str::to_owned);
         let meant = if bodiless || status == 204 || status == 304 { 0 } else { meant };
-        let (got, text) = (0, Vec::new());
-        client.seen = Some(Seen { status, id, target, meant, got, text, location, closes });
+        let (got, raw, text) = (0, 0, Vec::new());
+        client.seen = Some(Seen { status, id, target, meant, got, text, location, closes, raw });
         let wild = matches!(client.kind, Kind::Wild | Kind::HalfHead);
         if !wild && (first.is_none() || id.is_some() && id != first) {
             self.net.breaks(format!("client {slot} waits for {first:?} and gets {head:?}"));
@@ -401,10 +420,14 @@ impl World {
 
     fn client_complete(&mut self, slot: usize) {
         let client = &mut self.clients[slot];
-        let Some(seen) = client.seen.take() else { return };
-        if client.kind == Kind::HalfHead && seen.status != 408 {
-            let status = seen.status;
-            return self.net.breaks(format!("half a head was answered with {status}"));
+        let Some(mut seen) = client.seen.take() else { return };
+        seen.raw = client.reader.consumed() - client.consumed;
+        client.consumed += seen.raw;
+        let wants = if client.kind == Kind::HalfHead { Some(408) } else { client.wants.take() };
+        if wants.is_some_and(|wanted| wanted != seen.status) {
+            let (kind, status) = (client.kind, seen.status);
+            let text = format!("{kind:?} client {slot} wants {wants:?} and gets {status}");
+            return self.net.breaks(text);
         }
         // Whoever gets an answer instead of `100 Continue` keeps its body, and goes.
         client.said_close |= seen.closes || client.kind == Kind::Old || client.held.is_some();
@@ -490,9 +513,10 @@ impl World {
 
     /// A request has ended for its client.
     fn ends(&mut self, id: Id, ending: Ending, excused: bool) {
-        let low = self.ledger.requests[id].low;
+        let (low, sent_us) = (self.ledger.requests[id].low, self.ledger.requests[id].sent_us);
+        let waited_us = self.net.now_us - sent_us;
         let views = self.control.between(low);
-        let about = Circumstances { views, storm: self.storm, excused };
+        let about = Circumstances { views, storm: self.storm, waited_us, excused };
         self.net.trace.mix(&[id as u64, views.len() as u64]);
         self.net.trace.note(self.net.now_us, || {
             let records = &self.ledger.requests[id].records;

@@ -109,46 +109,71 @@ impl World {
         }
     }
 
-    /// Bytes that are no request, or one in a doubtful form. What a target may see of them is
-    /// marked, so that it expects nothing.
-    pub fn wild_bytes(&mut self) -> Vec<u8> {
-        let mark = "Host: a.example\r\nX-Sim-Wild: 1\r\n";
-        let inner = "GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n";
-        let text = match self.net.below(20) {
-            0 => "\r\n\r\n\r\n\r\n\r\n\r\n".to_owned(),
-            1 => "GET / HTTP/1.1\r\n\r\n".to_owned(),
-            2 => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
-            3 => format!("TRACE / HTTP/1.1\r\n{mark}\r\n"),
-            4 => format!("CONNECT a:1 HTTP/1.1\r\n{mark}\r\n"),
-            5 => format!(
-                "POST /w HTTP/1.1\r\n{mark}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n\
-                 0\r\n\r\n{inner}"
-            ),
-            6 => format!(
-                "POST /w HTTP/1.1\r\n{mark}Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n\
-                 0\r\n\r\n{inner}",
-                5 + inner.len()
-            ),
-            7 => format!("GET /w HTTP/1.1\r\n{mark}X-Folded: a\r\n b\r\n\r\n"),
-            8 => format!("GET /w HTTP/1.1\n{}\n", mark.replace('\r', "")),
-            9 => format!("POST /w HTTP/1.1\r\n{mark}Content-Length: +4\r\n\r\nabcd"),
-            10 => format!("POST /w HTTP/1.1\r\n{mark}Transfer-Encoding: xchunked\r\n\r\n{inner}"),
-            11 => format!(
-                "POST /w HTTP/1.1\r\n{mark}Content-Length: 3\r\nContent-Length: 5\r\n\r\nabcde"
-            ),
-            12 => format!("POST /w HTTP/1.1\r\n{mark}Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
-            13 => format!("GET /{} HTTP/1.1\r\n{mark}\r\n", "l".repeat(17_000)),
-            14 => format!("GET /w HTTP/1.1\r\n{mark}X-Big: {}\r\n\r\n", "b".repeat(70_000)),
-            15 => format!("GET /w HTTP/1.1\r\n{mark}X Space: 1\r\nBad : 2\r\n\r\n"),
-            16 => format!("POST /w HTTP/1.1\r\n{mark}Transfer-Encoding : chunked\r\n\r\n{inner}"),
-            17 => format!("GET /w\r\n{mark}\r\n"),
-            18 => format!("GET http://b.example/w?x HTTP/1.1\r\n{mark}\r\n"),
-            _ => String::new(),
-        };
-        if !text.is_empty() {
-            return text.into_bytes();
+    /// Bytes that are no request, or one in a doubtful form, and the status that they must get
+    /// where only one is right. What a target may see of them is marked, so that it expects
+    /// nothing.
+    // spec: alb §10.1 Status codes and causes
+    pub fn wild_bytes(&mut self) -> (Vec<u8>, Option<u16>) {
+        let which = self.net.below(24);
+        if let Some((text, status)) = refused(which) {
+            return (text.into_bytes(), Some(status));
+        }
+        if let Some(text) = doubtful(which) {
+            return (text.into_bytes(), None);
         }
         let len = 1 + self.net.below(400);
-        (0..len).map(|_| self.net.below(256) as u8).collect()
+        ((0..len).map(|_| self.net.below(256) as u8).collect(), None)
     }
+}
+
+const MARK: &str = "Host: a.example\r\nX-Sim-Wild: 1\r\n";
+/// What must not get out of the body of another request.
+const INNER: &str = "GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n";
+
+/// Requests that have exactly one right answer, whatever the configuration.
+fn refused(which: u32) -> Option<(String, u16)> {
+    Some(match which {
+        0 => ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
+        1 => ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 505),
+        2 => (format!("TRACE / HTTP/1.1\r\n{MARK}\r\n"), 405),
+        3 => (format!("CONNECT a:1 HTTP/1.1\r\n{MARK}\r\n"), 405),
+        4 => (format!("POST /w HTTP/1.1\r\n{MARK}Transfer-Encoding: gzip\r\n\r\n{INNER}"), 501),
+        5 => (format!("POST /w HTTP/1.1\r\n{MARK}Content-Length: +4\r\n\r\nabcd"), 400),
+        6 => {
+            let lengths = "Content-Length: 3\r\nContent-Length: 5\r\n";
+            (format!("POST /w HTTP/1.1\r\n{MARK}{lengths}\r\nabcde"), 400)
+        }
+        7 => (format!("GET /{} HTTP/1.1\r\n{MARK}\r\n", "l".repeat(17_000)), 414),
+        8 => (format!("GET /w HTTP/1.1\r\n{MARK}X-Big: {}\r\n\r\n", "b".repeat(70_000)), 400),
+        9 => {
+            let hops = "1.1.1.1, ".repeat(31);
+            (format!("GET /w HTTP/1.1\r\n{MARK}X-Forwarded-For: {hops}2.2.2.2\r\n\r\n"), 463)
+        }
+        _ => return None,
+    })
+}
+
+/// Requests that may pass in a harmless form, or not at all.
+fn doubtful(which: u32) -> Option<String> {
+    let both = |length: usize| {
+        format!(
+            "POST /w HTTP/1.1\r\n{MARK}Content-Length: {length}\r\nTransfer-Encoding: chunked\r\n\
+             \r\n0\r\n\r\n{INNER}"
+        )
+    };
+    Some(match which {
+        10 => "\r\n\r\n\r\n\r\n\r\n\r\n".to_owned(),
+        11 => both(4),
+        12 => both(5 + INNER.len()),
+        13 => format!("GET /w HTTP/1.1\r\n{MARK}X-Folded: a\r\n b\r\n\r\n"),
+        14 => format!("GET /w HTTP/1.1\n{}\n", MARK.replace('\r', "")),
+        15 => format!("POST /w HTTP/1.1\r\n{MARK}Transfer-Encoding: xchunked\r\n\r\n{INNER}"),
+        16 => format!("POST /w HTTP/1.1\r\n{MARK}Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        17 => format!("GET /w HTTP/1.1\r\n{MARK}X Space: 1\r\nBad : 2\r\n\r\n"),
+        18 => format!("POST /w HTTP/1.1\r\n{MARK}Transfer-Encoding : chunked\r\n\r\n{INNER}"),
+        19 => format!("GET /w\r\n{MARK}\r\n"),
+        20 => format!("GET http://b.example/w?x HTTP/1.1\r\n{MARK}\r\n"),
+        21 => format!("GET /w HTTP/1.1\r\n{MARK}Content-Length: 3\r\n\r\nabc"),
+        _ => return None,
+    })
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use weir_core::catalog::{Catalog, Command, Revision, Settings};
 use weir_core::resource::{AccountId, Region};
 use weir_core::rng::Rng;
-use weir_core::snapshot::{NodeFacts, Snapshot, TargetCell, compile};
+use weir_core::snapshot::lane::ListenerTotals;
+use weir_core::snapshot::{ListenerCell, NodeFacts, Snapshot, TargetCell, compile};
 use weir_core::time::Now;
 
 use crate::limits;
@@ -29,6 +30,8 @@ pub struct Control {
     pub runs: [usize; limits::THREADS],
     /// Every target cell that ever was.
     pub cells: BTreeMap<u64, Arc<TargetCell>>,
+    /// Every listener cell that ever was.
+    pub listener_cells: BTreeMap<u64, Arc<ListenerCell>>,
     /// Commands that were decided and those that were refused.
     pub counts: (u64, u64),
     rng: Rng,
@@ -49,6 +52,7 @@ impl Control {
             views: vec![View::default()],
             runs: [0; limits::THREADS],
             cells: BTreeMap::new(),
+            listener_cells: BTreeMap::new(),
             counts: (0, 0),
             rng,
             revision: 0,
@@ -104,6 +108,10 @@ impl Control {
                 self.cells.entry(target.cell.uid).or_insert_with(|| Arc::clone(&target.cell));
             }
         }
+        for plan in snapshot.listeners() {
+            let cell = || Arc::clone(&plan.cell);
+            self.listener_cells.entry(plan.cell.uid).or_insert_with(cell);
+        }
         let view = View::new(&self.catalog);
         if !snapshot.addresses().map(|(address, _)| address).eq(view.doors.keys()) {
             return Err("the snapshot listens elsewhere than the catalog says".to_owned());
@@ -131,6 +139,12 @@ impl Control {
     /// Views of the epochs that a request may have seen.
     pub fn between(&self, low: usize) -> &[View] {
         &self.views[low..=self.begun()]
+    }
+
+    /// Requests that all listeners have counted.
+    pub fn requests_counted(&self) -> u64 {
+        let cells = self.listener_cells.values();
+        cells.map(|cell| ListenerTotals::sum(&cell.lanes).requests).sum()
     }
 
     fn addresses_have_one_owner(&self) -> Result<(), String> {

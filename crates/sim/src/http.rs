@@ -44,6 +44,7 @@ pub struct Reader {
     side: Side,
     buf: Vec<u8>,
     at: usize,
+    dropped: u64,
     state: State,
 }
 
@@ -92,16 +93,22 @@ impl Head {
 impl Reader {
     /// Reads from the first byte of a connection.
     pub fn new(side: Side) -> Self {
-        Self { side, buf: Vec::new(), at: 0, state: State::Head }
+        Self { side, buf: Vec::new(), at: 0, dropped: 0, state: State::Head }
     }
 
     /// Takes bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.at > 4_096 {
             self.buf.drain(..self.at);
+            self.dropped += self.at as u64;
             self.at = 0;
         }
         self.buf.extend_from_slice(bytes);
+    }
+
+    /// Bytes of all messages so far, framing included.
+    pub fn consumed(&self) -> u64 {
+        self.dropped + self.at as u64
     }
 
     /// Whether the end of the connection would end the message.

@@ -42,6 +42,8 @@ pub struct Seen {
     pub location: Option<String>,
     /// Whether it says that the connection closes.
     pub closes: bool,
+    /// Bytes of the answer as they came, interim ones included.
+    pub raw: u64,
 }
 
 /// How it ended for the client.
@@ -72,6 +74,8 @@ pub struct Record {
     pub status: u16,
     /// The cause, or `-`.
     pub reason: String,
+    /// Bytes to the client.
+    pub sent: u64,
 }
 
 /// One request.
@@ -113,6 +117,8 @@ pub struct Circumstances<'a> {
     pub views: &'a [View],
     /// Whether targets and links fail in this world.
     pub storm: bool,
+    /// Time since it was sent (microseconds).
+    pub waited_us: u64,
     /// Whether the weather cut the client's link, or an earlier answer announced the end.
     pub excused: bool,
 }
@@ -207,19 +213,19 @@ impl Request {
         if !self.may_reach(about.views, target) {
             return Err(format!("served by {target} against every epoch it may have seen"));
         }
-        self.recorded(seen.status)
+        self.recorded(seen)
     }
 
     /// The log was written before the client could see the end.
-    fn recorded(&self, status: u16) -> Result<(), String> {
+    fn recorded(&self, seen: &Seen) -> Result<(), String> {
         match self.records.as_slice() {
-            [record] if record.status == status => Ok(()),
-            records => Err(format!("the client got {status}, the access log says {records:?}")),
+            [record] if record.status == seen.status && record.sent == seen.raw => Ok(()),
+            records => Err(format!("the client got {seen:?}, the access log says {records:?}")),
         }
     }
 
     fn judge_generated(&self, seen: &Seen, about: &Circumstances<'_>) -> Result<(), String> {
-        self.recorded(seen.status)?;
+        self.recorded(seen)?;
         let (views, text) = (about.views, String::from_utf8_lossy(&seen.text).into_owned());
         let bodiless = self.method == "HEAD";
         let allowed = match seen.status {
@@ -248,8 +254,8 @@ impl Request {
         let Some(cause) = named.filter(|cause| cause.status() == status) else {
             return Err(format!("{status} with the cause {reason:?}"));
         };
-        let empty =
-            |view: &View| view.may_be_empty(self.door, self.host, self.path);
+        self.judge_patience(reason, about)?;
+        let empty = |view: &View| view.may_be_empty(self.door, self.host, self.path);
         let fits = match reason {
             "TargetsMissing" => self.any(about.views, empty),
             "TargetDeregistered" => !self.still,
@@ -260,10 +266,23 @@ impl Request {
         if fits { Ok(()) } else { Err(format!("{status} {cause:?} without a reason in the world")) }
     }
 
+    /// No deadline is cut short.
+    fn judge_patience(&self, reason: &str, about: &Circumstances<'_>) -> Result<(), String> {
+        let least_us = match reason {
+            "TargetConnectTimeout" => weir_l7::limits::CONNECT_TIMEOUT_MS * 1_000,
+            "TargetTimeout" | "RequestTimeout" | "ClientStalled" => about.idle_us(self.door),
+            _ => 0,
+        };
+        // The engine's clock counts whole milliseconds.
+        if about.waited_us + 2_000 >= least_us {
+            return Ok(());
+        }
+        Err(format!("{reason} after {} of {least_us} us", about.waited_us))
+    }
+
     fn judge_failure(&self, begun: bool, about: &Circumstances<'_>) -> Result<(), String> {
         let gone = self.may_act(about.views, |act| act.is_none());
-        let idle = about.views.iter().filter_map(|view| view.doors.get(&self.door));
-        let idle_us = idle.map(|door| door.idle_ms * 1_000).min().unwrap_or(0);
+        let idle_us = about.idle_us(self.door);
         let raced = !begun && self.idle_us + 2 * crate::limits::SLACK_US > idle_us;
         let bad = self.manners == Manners::Bad;
         if about.excused || gone && !self.still || raced || bad {
@@ -275,6 +294,16 @@ impl Request {
             _ if about.storm && !self.still => Ok(()),
             reason => Err(format!("failed with {reason} without a reason in the world")),
         }
+    }
+}
+
+// === impl Circumstances ===
+
+impl Circumstances<'_> {
+    /// The shortest idle timeout that may have been in force at a door (microseconds).
+    fn idle_us(&self, door: SocketAddr) -> u64 {
+        let doors = self.views.iter().map(|view| view.doors.get(&door));
+        doors.map(|door| door.map_or(0, |door| door.idle_ms * 1_000)).min().unwrap_or(0)
     }
 }
 
@@ -298,7 +327,8 @@ impl Ledger {
         let Some(request) = self.requests.get_mut(id) else {
             return Err(format!("a line about a request that was never sent: {text}"));
         };
-        let record = Record { status: fields[8].parse().unwrap_or(0), reason };
+        let number = |at: usize| fields[at].parse().unwrap_or(0);
+        let record = Record { status: number(8) as u16, reason, sent: number(11) };
         request.records.push(record);
         if request.records.len() > 1 {
             return Err(format!("request {id} has two lines: {:?}", request.records));

@@ -262,16 +262,18 @@ impl Net {
 
     /// All links that some owner still holds.
     pub fn held(&self) -> impl Iterator<Item = (LinkId, usize, Owner)> {
-        self.links.iter().enumerate().flat_map(|(id, link)| {
-            (0..2).map(move |side| (id, side, link.edges[side].owner))
-        }).filter(|(_, _, owner)| *owner != Owner::Nobody)
+        self.links
+            .iter()
+            .enumerate()
+            .flat_map(|(id, link)| (0..2).map(move |side| (id, side, link.edges[side].owner)))
+            .filter(|(_, _, owner)| *owner != Owner::Nobody)
     }
 
     /// Begins a connection; the attempt arrives after the latency.
     pub fn open(&mut self, owner: Owner, from: SocketAddr, to: SocketAddr) -> LinkId {
         let capacity = |net: &mut Self| 512 + net.rng.below(net.climate.buffer_max) as usize;
-        let pipes = [capacity(self), capacity(self)]
-            .map(|capacity| Pipe { capacity, ..Pipe::default() });
+        let pipes =
+            [capacity(self), capacity(self)].map(|capacity| Pipe { capacity, ..Pipe::default() });
         let edge = |owner| Edge {
             owner,
             closed: false,

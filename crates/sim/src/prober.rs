@@ -50,9 +50,8 @@ impl Prober {
         let mut seen = BTreeMap::new();
         for group in snapshot.groups().filter(|group| !group.used_by.is_empty()) {
             for target in &group.targets {
-                let usable = target.invalid.is_none()
-                    && !target.draining
-                    && group.zone_is_enabled(target);
+                let usable =
+                    target.invalid.is_none() && !target.draining && group.zone_is_enabled(target);
                 if let (true, Some(address)) = (usable, target.health_address) {
                     seen.insert(target.cell.uid, (group, target, address));
                 }

@@ -180,12 +180,7 @@ impl World {
         }
     }
 
-    fn check_arrival(
-        &mut self,
-        id: Id,
-        number: usize,
-        head: &Head,
-    ) -> Result<(), String> {
+    fn check_arrival(&mut self, id: Id, number: usize, head: &Head) -> Result<(), String> {
         let target = self.targets[number].address;
         let Some(request) = self.ledger.requests.get(id) else {
             return Err(format!("a request that nobody sent: {head:?}"));

@@ -95,10 +95,7 @@ fn wall_rule(name: &str, block: &str) -> PermissionsInput {
             protocol: Some("tcp".to_owned()),
             from_port: Some(0),
             to_port: Some(65_535),
-            peers: vec![PeerInput {
-                peer: PeerName::Cidr(block.to_owned()),
-                description: None,
-            }],
+            peers: vec![PeerInput { peer: PeerName::Cidr(block.to_owned()), description: None }],
         }],
         rule_ids: Vec::new(),
     }
@@ -282,8 +279,8 @@ fn register(
 pub fn random(control: &Control, rng: &mut Rng) -> Option<Command> {
     let any_group = rng.below(limits::GROUPS_BUSY as u32) as usize;
     let any_target = rng.below(limits::TARGETS_PER_GROUP as u32) as usize;
-    match rng.below(24) {
-        0..=4 => register(control, any_group, [any_target]),
+    match rng.below(28) {
+        0..=4 | 24.. => register(control, any_group, [any_target]),
         5..=7 => Some(Command::TargetsDeregister(targets(control, any_group, [any_target])?)),
         8 => group_attributes(control, any_group, rng),
         9 => {
@@ -337,9 +334,7 @@ fn about_listeners(control: &Control, rng: &mut Rng) -> Option<Command> {
     let name = BUSY[rng.below(2) as usize];
     let port = 80 + rng.below(3) as u16;
     match rng.below(5) {
-        0 | 1 => {
-            Some(listener_create(lb(control, name)?, port, vec![action(control, name, rng)?]))
-        }
+        0 | 1 => Some(listener_create(lb(control, name)?, port, vec![action(control, name, rng)?])),
         2 => {
             let listener = listener(control, rng).filter(|listener| listener.port != 80)?;
             Some(Command::ListenerDelete(arn_input(&listener.arn)))

@@ -381,8 +381,7 @@ impl World {
         let wait_us = u64::from(20_000 + self.net.below(500_000));
         self.net.after(wait_us, Event::Command);
         let repair = workload::repair(&self.control).filter(|_| self.net.once_in(3));
-        let command =
-            repair.or_else(|| workload::random(&self.control, &mut self.net.rng));
+        let command = repair.or_else(|| workload::random(&self.control, &mut self.net.rng));
         if let Some(command) = command {
             self.submit(&command);
         }
@@ -537,6 +536,10 @@ impl World {
         let engine = |owner: &Owner| matches!(owner, Owner::Engine(..));
         if let Some((link, side, _)) = self.net.held().find(|(_, _, owner)| engine(owner)) {
             found.push(format!("link {link} side {side} is still held by an engine"));
+        }
+        let (counted, logged) = (self.control.requests_counted(), self.ledger.counts.records);
+        if counted != logged {
+            found.push(format!("listeners counted {counted} requests, the access log {logged}"));
         }
         if self.ledger.counts.served == 0 || self.control.counts.0 < 20 {
             found.push("hardly anything happened".to_owned());

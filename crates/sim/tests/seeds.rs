@@ -25,6 +25,14 @@ fn keeps_its_promises(seeds: std::ops::RangeInclusive<u64>) {
     // A world in which nothing goes wrong would prove nothing.
     for cause in [
         "ClientGone",
+        "ClientStalled",
+        "DesyncBlocked",
+        "ForwardedForTooLong",
+        "MethodNotAllowed",
+        "RequestBodyMalformed",
+        "RequestBodyTruncated",
+        "RequestHeadersTooLarge",
+        "RequestLineTooLong",
         "RequestMalformed",
         "RequestTimeout",
         "ResponseMalformed",
@@ -36,6 +44,8 @@ fn keeps_its_promises(seeds: std::ops::RangeInclusive<u64>) {
         "TargetReset",
         "TargetTimeout",
         "TargetsMissing",
+        "TransferCodingUnsupported",
+        "VersionUnsupported",
     ] {
         assert!(causes.contains(cause), "no seed met {cause}: {causes:?}");
     }

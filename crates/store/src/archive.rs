@@ -45,7 +45,14 @@ const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Log slots (as records carry them) and where their lines go. Shared with the control side.
 #[derive(Debug, Default)]
 pub struct LogDirectory {
-    by_slot: RwLock<BTreeMap<u32, Arc<LogDestination>>>,
+    by_slot: RwLock<BTreeMap<u32, Arc<Bound>>>,
+}
+
+/// A destination with the name of its directory, made once and not for every record.
+#[derive(Debug)]
+struct Bound {
+    destination: Arc<LogDestination>,
+    key: String,
 }
 
 /// Counters of the archive, read by the scrape.
@@ -89,8 +96,9 @@ impl LogDirectory {
     /// Sends the records of `slot` to `destination`. A slot must not be given to another load
     /// balancer while records of the former may be on their way: use each number once.
     pub fn bind(&self, slot: u32, destination: LogDestination) {
+        let bound = Bound { key: destination.key(), destination: Arc::new(destination) };
         let mut slots = self.by_slot.write().unwrap_or_else(PoisonError::into_inner);
-        slots.insert(slot, Arc::new(destination));
+        slots.insert(slot, Arc::new(bound));
     }
 
     /// Forgets a slot; its later records are dropped and counted.
@@ -98,7 +106,7 @@ impl LogDirectory {
         self.by_slot.write().unwrap_or_else(PoisonError::into_inner).remove(&slot);
     }
 
-    fn destination(&self, slot: u32) -> Option<Arc<LogDestination>> {
+    fn bound(&self, slot: u32) -> Option<Arc<Bound>> {
         self.by_slot.read().unwrap_or_else(PoisonError::into_inner).get(&slot).cloned()
     }
 }
@@ -144,14 +152,18 @@ impl LogSpool {
         })
     }
 
-    /// Demultiplexes one chunk of `[slot u32 LE][length u32 LE][bytes]` records.
+    /// Demultiplexes one chunk of `[slot u32 LE][length u32 LE][bytes]` records. Records of one
+    /// slot come in runs, so what belongs to the slot is looked up once per run.
     pub fn append(&mut self, mut chunk: &[u8], now_us: u64) {
-        while let Some((slot, record, rest)) = split(chunk) {
-            chunk = rest;
-            match self.directory.destination(slot) {
-                Some(destination) => self.append_record(&destination, record, now_us),
-                None => count(&self.stats.records_dropped, 1),
-            }
+        while let Some((slot, _, _)) = split(chunk) {
+            let bound = self.directory.bound(slot);
+            chunk = match bound {
+                Some(bound) => self.append_run(&bound, slot, chunk, now_us),
+                None => {
+                    count(&self.stats.records_dropped, 1);
+                    split(chunk).map_or(&[], |(_, _, rest)| rest)
+                }
+            };
         }
         if !chunk.is_empty() {
             count(&self.stats.errors, 1);
@@ -181,22 +193,38 @@ impl LogSpool {
         self.shipments.len()
     }
 
-    fn append_record(&mut self, to: &Arc<LogDestination>, record: &[u8], now_us: u64) {
-        let pending: usize = self.open.values().map(Segment::pending_bytes).sum();
-        if pending + record.len() > PENDING_BYTES_MAX {
-            return count(&self.stats.records_dropped, 1);
-        }
-        let key = to.key();
+    /// Appends the records at the start of `chunk` that belong to `slot`; returns what follows.
+    fn append_run<'c>(
+        &mut self,
+        to: &Bound,
+        slot: u32,
+        mut chunk: &'c [u8],
+        now_us: u64,
+    ) -> &'c [u8] {
+        let mut pending: usize = self.open.values().map(Segment::pending_bytes).sum();
         let ended = |segment: &Segment| segment.end_us <= now_us;
-        if self.open.get(&key).is_some_and(ended)
-            && let Some(segment) = self.open.remove(&key)
+        if self.open.get(&to.key).is_some_and(ended)
+            && let Some(segment) = self.open.remove(&to.key)
         {
             self.close(segment);
         }
-        let interval_us = self.config.interval_us;
-        let end_us = (now_us / interval_us + 1) * interval_us;
-        let open = || Segment::new(&self.config.spool, to.clone(), end_us);
-        self.open.entry(key).or_insert_with(open).push(record);
+        if !self.open.contains_key(&to.key) {
+            let interval_us = self.config.interval_us;
+            let end_us = (now_us / interval_us + 1) * interval_us;
+            let segment = Segment::new(&self.config.spool, to.destination.clone(), end_us);
+            self.open.insert(to.key.clone(), segment);
+        }
+        let Some(segment) = self.open.get_mut(&to.key) else { return &[] };
+        while let Some((_, record, rest)) = split(chunk).filter(|(own, _, _)| *own == slot) {
+            chunk = rest;
+            pending += record.len();
+            if pending > PENDING_BYTES_MAX {
+                count(&self.stats.records_dropped, 1);
+            } else {
+                segment.push(record);
+            }
+        }
+        chunk
     }
 
     fn flush(&mut self, now_us: u64) {

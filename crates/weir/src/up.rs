@@ -8,8 +8,8 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::UpArgs;
-use crate::config::Config;
+use crate::cli::{DirArgs, UpArgs};
+use crate::config::{Config, data_dir};
 use crate::node::Node;
 
 /// Threads of the control runtime: the API, the probes, the reconcilers.
@@ -25,7 +25,7 @@ pub fn run(args: &UpArgs) -> anyhow::Result<()> {
         let node = Node::start(&config).await?;
         println!("Weir serves the API on http://{}", node.api);
         println!("Data directory: {}", config.data_dir.display());
-        println!("Point your tools here: eval \"$(weir env{})\"", dir_flag(&config, args));
+        println!("Point your tools here: eval \"$(weir env{})\"", dir_flag(&config));
         node.serve(stop).await;
         Ok(())
     })
@@ -66,9 +66,10 @@ pub fn log() -> anyhow::Result<()> {
     result.map_err(|error| anyhow::anyhow!("logging: {error}"))
 }
 
-fn dir_flag(config: &Config, args: &UpArgs) -> String {
-    match &args.dir.data_dir {
-        Some(_) => format!(" --data-dir {}", config.data_dir.display()),
-        None => String::new(),
+/// What `weir env` needs to find this directory; it may have been named in the settings file.
+fn dir_flag(config: &Config) -> String {
+    match data_dir(&DirArgs::default()) {
+        Ok(usual) if usual == config.data_dir => String::new(),
+        _ => format!(" --data-dir {}", config.data_dir.display()),
     }
 }

@@ -81,6 +81,8 @@ pub(super) struct Exchange {
 pub(super) struct Flags {
     /// HTTP/1.0 or 0.9: no chunked coding, no 1xx.
     pub old_client: bool,
+    /// The client waits for `100 Continue` and was not told: it may never send its body.
+    pub expects: bool,
     /// The client will take another response on this connection.
     pub keep_alive: bool,
     /// Both connections are closed afterwards, whatever was agreed.

@@ -31,10 +31,7 @@ use crate::limits;
 /// What a rule makes of a request.
 pub(super) enum Routed {
     /// To a target of the group in the exchange's route.
-    Forward {
-        /// Whether the client waits for `100 Continue`.
-        expects: bool,
-    },
+    Forward,
     /// The load balancer answers itself.
     Answer(Answer),
 }

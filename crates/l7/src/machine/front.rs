@@ -157,10 +157,10 @@ impl Engine {
         let body = &rest[..passed.consumed];
         match routed {
             Routed::Answer(answer) => self.answer(seam, x, answer, desk),
-            Routed::Forward { expects } => {
+            Routed::Forward => {
                 // AWS answers the expectation itself, before any target is asked.
                 // spec: alb §1.2 Front-end (client) protocols
-                if expects && x.is_request_open() {
+                if std::mem::take(&mut x.flags.expects) && x.is_request_open() {
                     self.feed_client(seam, &mut x, &[CONTINUE]);
                 }
                 self.dispatch(seam, x, body);

@@ -111,12 +111,12 @@ impl Engine {
         x.method = facts.method();
         x.flags.old_client = !matches!(asked.version, Version::Http11 | Version::Http1x);
         x.flags.keep_alive = asked.options.persists(asked.version);
+        let expect = head.fields.value(Known::Expect, buf);
+        x.flags.expects =
+            expect.is_some() && screen::expectation(asked.version, expect) == Expectation::Continue;
         self.note_for_log(x, plan, head, (&asked, buf));
         admit(x, plan, &facts, head)?;
         self.count_headers(plan, x, head);
-        let expect = head.fields.value(Known::Expect, buf);
-        let expects =
-            expect.is_some() && screen::expectation(asked.version, expect) == Expectation::Continue;
         let answer = self.route(x, plan, (&asked, &facts))?;
         if let Some(answer) = answer {
             return Ok(Routed::Answer(answer));
@@ -141,7 +141,7 @@ impl Engine {
             x.log.push(LogPart::TraceId, &desk.value);
         }
         (x.outbox, x.outbox_at) = (outbox, 0);
-        Ok(Routed::Forward { expects })
+        Ok(Routed::Forward)
     }
 
     /// Finds the rule. `Some`: the load balancer answers itself.

@@ -108,6 +108,8 @@ impl Engine {
         }
         match x.request {
             _ if !x.is_request_open() => After::Next,
+            // A body that was never invited may not come: the next bytes could be either.
+            _ if x.flags.expects => After::Linger,
             Body::Length(left) if left <= limits::SKIP_BYTES_MAX => After::Skip(left),
             _ => After::Linger,
         }

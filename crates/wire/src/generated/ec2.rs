@@ -21,7 +21,7 @@ pub static SCHEMA: Schema = Schema {
     signing_name: "ec2",
     api_version: "2016-11-15",
     protocol: Protocol::Ec2Query,
-    xml_namespace: "http://ec2.amazonaws.com/doc/2016-11-15",
+    xml_namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     shapes: SHAPES,
     operations: OPERATIONS,
     actions: ACTIONS,

@@ -333,3 +333,18 @@ fn a_request_without_a_version_is_answered_and_closed() {
     assert_eq!(world.ended(client), Some(End::Close));
     assert_eq!(world.logged(28), "Acceptable");
 }
+
+#[test]
+fn a_body_that_was_not_invited_is_not_waited_for() {
+    let mut world = World::new(1);
+    let client = world.client();
+    world.send(
+        client,
+        "TRACE / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 60\r\n\r\n",
+    );
+    let answer = world.sent(client);
+    assert_eq!(status_of(&answer), 405);
+    assert!(answer.contains("Connection: close\r\n"), "body or next request? {answer}");
+    world.send(client, GET);
+    assert!(world.targets().is_empty());
+}
