@@ -5,7 +5,7 @@
 //! the kernel. Wall-clock never decides anything here.
 //!
 //! Invariant: a bound is raised only in a commit that says what the instructions are spent on.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::net::SocketAddr;
 use std::process::Command;
