@@ -363,8 +363,8 @@ def test_refusals_of_listeners_and_rules(shared):
     assert refused(shared, "create_rule", Priority=2, Conditions=[], **rule)[0] == "ValidationError"
     bad = [{"Field": "path-pattern", "Values": ["/%s" % ("x" * 200)]}]
     assert refused(shared, "create_rule", Priority=2, Conditions=bad, **rule)[0] == "ValidationError"
-    regex = [{"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["/x"]}}]
-    refused(shared, "create_rule", Priority=2, Conditions=regex, **rule)
+    regex = [{"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["/(x"]}}]
+    assert refused(shared, "create_rule", Priority=2, Conditions=regex, **rule)[0] == "ValidationError"
     login = {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": {
         "Issuer": "https://i", "AuthorizationEndpoint": "https://a", "TokenEndpoint": "https://t",
         "UserInfoEndpoint": "https://u", "ClientId": "c", "ClientSecret": "hunter2-oidc"}}

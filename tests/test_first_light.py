@@ -210,8 +210,8 @@ def test_a_client_that_leaves_is_noticed_by_the_target(world, targets):
     with socket.create_connection((address, 80)) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert started.wait(10)
-        client.close()
         closed = time.monotonic()
+        client.close()
     assert left.wait(10)
     say(f"client gone, seen by the target after {(left.at - closed) * 1000:.1f} ms (promise: 50)")
     assert left.at - closed < 0.5

@@ -488,6 +488,15 @@ def test_rules_by_host_and_path_in_order_of_priority(shared):
     assert ask("other.net", "/Img") == "default"
 
 
+def test_rules_by_regular_expression(shared):
+    site = shared.site()
+    site.answer(fixed("default"))
+    shared.elb.create_rule(ListenerArn=site.listener, Priority=1, Actions=[fixed("regex")], Conditions=[
+        {"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["^/v[0-9]+/(chat|embed)$"]}}])
+    answers = [site.get(path)[2] for path in ("/v1/chat", "/v12/embed?x=1", "/v1/chat/", "/v/chat")]
+    assert answers == [b"regex", b"regex", b"default", b"default"]
+
+
 # --- what targets see ---
 
 

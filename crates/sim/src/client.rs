@@ -61,6 +61,8 @@ pub struct Client {
     pub last_us: u64,
     /// Bytes for the load balancer.
     pub out: Vec<u8>,
+    /// Whether an HTTP/1.0 client asks for a connection that lasts.
+    pub persists: bool,
     /// A body that waits for `100 Continue`.
     pub held: Option<Vec<u8>>,
     /// The epoch that was acknowledged when the connection began.
@@ -92,6 +94,7 @@ impl Client {
             waiting: VecDeque::new(),
             last_us: 0,
             out: Vec::new(),
+            persists: false,
             held: None,
             low: 0,
             at: 0,
@@ -189,6 +192,7 @@ impl World {
         ));
         let link = self.net.open(Owner::Client(slot), peer, door);
         let now_us = self.net.now_us;
+        let persists = kind == Kind::Old && self.net.once_in(2);
         let left = if still { 40 } else { 1 + self.net.below(12) };
         let client = &mut self.clients[slot];
         let turn = client.turn + 1;
@@ -199,6 +203,7 @@ impl World {
             peer,
             low,
             left,
+            persists,
             turn,
             opened_us: now_us,
             last_us: now_us,
@@ -316,7 +321,8 @@ impl World {
             return self.client_room(slot, link);
         }
         let (low, door) = (self.clients[slot].low, self.clients[slot].door);
-        if self.control.between(low).iter().all(|view| view.doors.contains_key(&door)) {
+        let listens = |view: &crate::view::View| view.doors.contains_key(&door);
+        if !self.drained && self.control.between(low).iter().all(listens) {
             self.net.breaks(format!("{door} refused a connection in spite of its listener"));
         }
         self.client_lost(slot, true);
@@ -395,8 +401,9 @@ impl World {
         let closes = head.connection("close");
         let location = head.only("location").map(str::to_owned);
         let meant = if bodiless || status == 204 || status == 304 { 0 } else { meant };
-        let (got, raw, text) = (0, 0, Vec::new());
-        client.seen = Some(Seen { status, id, target, meant, got, text, location, closes, raw });
+        let (got, raw, text, odd) = (0, 0, Vec::new(), head.has("x-sim-odd"));
+        client.seen =
+            Some(Seen { status, id, target, meant, got, text, location, closes, odd, raw });
         let wild = matches!(client.kind, Kind::Wild | Kind::HalfHead);
         if !wild && (first.is_none() || id.is_some() && id != first) {
             self.net.breaks(format!("client {slot} waits for {first:?} and gets {head:?}"));
@@ -430,7 +437,8 @@ impl World {
             return self.net.breaks(text);
         }
         // Whoever gets an answer instead of `100 Continue` keeps its body, and goes.
-        client.said_close |= seen.closes || client.kind == Kind::Old || client.held.is_some();
+        client.said_close |=
+            seen.closes || client.kind == Kind::Old && !client.persists || client.held.is_some();
         let first = client.waiting.pop_front();
         if let Some(id) = first {
             self.ends(id, Ending::Answered(seen), false);
@@ -463,7 +471,12 @@ impl World {
         let client = &mut self.clients[slot];
         let Some(link) = client.link.take() else { return };
         let cut = self.net.link(link).cut;
-        let mut excused = cut || refused || client.said_close;
+        // A thread that drains ends what it has not begun.
+        let untouched = client.waiting.front().is_some_and(|id| {
+            let request = &self.ledger.requests[*id];
+            request.records.is_empty() && request.arrivals.is_empty()
+        });
+        let mut excused = cut || refused || client.said_close || self.drained && untouched;
         self.net.trace.note(self.net.now_us, || {
             let (kind, said) = (client.kind, client.said_close);
             format!("client {slot} {kind:?} lost {link}: cut {cut}, refused {refused}, said {said}")
@@ -506,7 +519,7 @@ impl World {
         let idle: Vec<Option<u64>> =
             views.map(|view| view.doors.get(&client.door).map(|door| door.idle_ms)).collect();
         let least_us = idle.iter().copied().map(|ms| ms.unwrap_or(0) * 1_000).min().unwrap_or(0);
-        if waited_us + 2_000 < least_us {
+        if waited_us + 2_000 < least_us && !self.drained {
             self.net.breaks(format!("an idle connection was ended after {waited_us} us: {idle:?}"));
         }
     }

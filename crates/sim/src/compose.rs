@@ -73,6 +73,12 @@ impl World {
         if !old && self.net.once_in(5) {
             head.push_str("Connection: keep-alive, X-Hop\r\nX-Hop: gone\r\n");
         }
+        if !old && self.net.once_in(12) {
+            head.push_str("Connection: upgrade\r\nUpgrade: websocket\r\n");
+        }
+        if self.clients[slot].persists {
+            head.push_str("Connection: keep-alive\r\n");
+        }
         if self.net.once_in(30) {
             head.push_str(&format!("X-Long: {}\r\n", "y".repeat(6_000)));
         }

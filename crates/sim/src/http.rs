@@ -258,8 +258,9 @@ fn response_framing(head: &Head, bodiless: bool) -> Result<State, String> {
     }
     match head.status() {
         100..=199 => Ok(State::Ended),
-        204 | 304 => Ok(State::Ended),
-        200..=599 if bodiless => Ok(State::Ended),
+        // Without a body the lengths must make sense all the same.
+        204 | 304 => lengths(head).map(|_| State::Ended),
+        200..=599 if bodiless => lengths(head).map(|_| State::Ended),
         200..=599 => Ok(lengths(head)?.unwrap_or(State::UntilClose)),
         _ => Err(format!("status line {:?}", head.start)),
     }

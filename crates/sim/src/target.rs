@@ -74,6 +74,7 @@ enum Deed {
     Silence,
     Babble,
     Boast,
+    Trailing,
     DieBefore,
     DieWithin,
 }
@@ -273,11 +274,12 @@ impl World {
         if still || !self.storm || !self.net.once_in(12) {
             return if early { Deed::AnswerEarly } else { Deed::Answer };
         }
-        match self.net.below(6) {
+        match self.net.below(8) {
             0 => Deed::Silence,
             1 => Deed::Babble,
             2 => Deed::Boast,
             3 => Deed::DieBefore,
+            4 => Deed::Trailing,
             _ => Deed::DieWithin,
         }
     }
@@ -296,7 +298,10 @@ impl World {
         if talk.work.as_ref().is_some_and(|work| !work.answered) {
             self.target_answers(number, &mut talk);
         } else if talk.work.is_none() && talk.at == talk.out.len() {
-            // An idle connection that the target is tired of.
+            // An idle connection that the target is tired of, or says something on.
+            if self.net.once_in(4) {
+                let _ = self.net.send(link, CALLED, &[b"bye"]);
+            }
             self.net.end(link, CALLED, End::Close);
             return;
         }
@@ -316,15 +321,19 @@ impl World {
             Deed::DieBefore => {
                 (Vec::new(), if self.net.once_in(2) { Then::Reset } else { Then::Close })
             }
-            Deed::Babble => (b"\x16\x03\x01 what is this? \r\n\r\n\r\n".to_vec(), Then::Close),
+            Deed::Babble => (self.babble(), Then::Close),
             Deed::Boast => {
                 let line = format!("X-Long: {}\r\n", "x".repeat(900));
                 (format!("HTTP/1.1 200 OK\r\n{}\r\n", line.repeat(50)).into_bytes(), Then::Keep)
             }
-            Deed::Answer | Deed::AnswerEarly | Deed::DieWithin => {
+            Deed::Answer | Deed::AnswerEarly | Deed::Trailing | Deed::DieWithin => {
                 self.compose_answer(address, id, (head_only, complete, failing))
             }
         };
+        if deed == Deed::Trailing && talk.then == Then::Keep {
+            // Whoever uses this connection again gets the wrong answer.
+            talk.out.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
         if deed == Deed::DieWithin {
             let cut = self.net.below(talk.out.len() as u32) as usize;
             talk.out.truncate(cut);
@@ -334,6 +343,18 @@ impl World {
         if complete && deed != Deed::Silence {
             talk.work = None;
         }
+    }
+
+    fn babble(&mut self) -> Vec<u8> {
+        let texts: [&[u8]; 6] = [
+            b"\x16\x03\x01 what is this? \r\n\r\n\r\n",
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\nxyz",
+            b"HTTP/1.1 200 OK\r\nX-Sim-Odd: 1\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabc",
+            b"HTTP/1.1 200 OK\r\nX-Sim-Odd: 1\r\nContent-Length: -3\r\n\r\nabc",
+            b"HTTP/1.1 200 OK\r\nX-Sim-Odd: 1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+            b"ICY 200 OK\r\n\r\n",
+        ];
+        texts[self.net.below(6) as usize].to_vec()
     }
 
     fn compose_answer(
@@ -406,7 +427,8 @@ impl World {
             out.extend_from_slice(b"\r\n");
             rest = later;
         }
-        out.extend_from_slice(b"0\r\n\r\n");
+        let trailer = if self.net.once_in(5) { "X-Trailer: t\r\n" } else { "" };
+        out.extend_from_slice(format!("0\r\n{trailer}\r\n").as_bytes());
     }
 
     /// A target's end has room, or something new to say.

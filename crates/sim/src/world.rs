@@ -44,6 +44,8 @@ pub struct World {
     pub storm: bool,
     /// When the load stops.
     pub end_us: u64,
+    /// Whether the threads drain.
+    pub drained: bool,
     bug: Option<Bug>,
     chance: Rng,
     drains: bool,
@@ -91,6 +93,7 @@ impl World {
             ledger: Ledger::default(),
             storm,
             end_us: u64::from(options.seconds) * limits::SECOND_US,
+            drained: false,
             bug: options.bug,
             chance,
             drains,
@@ -109,10 +112,11 @@ impl World {
             self.net.after(200_000, event);
         }
         let until_us = self.end_us + limits::SETTLE_US;
-        let (mut events, mut drained) = (0u64, false);
+        let mut events = 0u64;
         while let Some(event) = self.net.next(until_us) {
-            if !drained && self.drains && self.net.now_us > self.end_us + limits::PATIENCE_US {
-                drained = true;
+            // Under full load, so that something is in flight.
+            if self.drains && !self.drained && self.net.now_us + limits::SECOND_US > self.end_us {
+                self.drained = true;
                 self.drain();
             }
             self.happens(event);
@@ -221,7 +225,7 @@ impl World {
         }
         let listens = |thread: &usize| {
             let snapshot = &self.control.snapshots[self.control.runs[*thread]];
-            snapshot.at_address(to).is_some()
+            !self.drained && snapshot.at_address(to).is_some()
         };
         let threads: Vec<usize> = (0..limits::THREADS).filter(listens).collect();
         if threads.is_empty() {
@@ -491,19 +495,26 @@ impl World {
             return;
         }
         self.target_changes();
-        if self.net.once_in(3) {
-            self.cut_a_link();
-        }
-    }
-
-    /// A middlebox resets a connection of a busy client.
-    fn cut_a_link(&mut self) {
         let slot = self.net.below(self.clients.len() as u32) as usize;
         let client = &self.clients[slot];
         if let (false, Some(link)) = (client.still, client.link)
             && self.net.link(link).stands
         {
+            match self.net.below(6) {
+                // A middlebox resets the connection.
+                0 | 1 => self.net.cut(link),
+                2 => self.panic(link),
+                _ => {}
+            }
+        }
+    }
+
+    /// The work on a connection panicked: the loop catches it, tells the engine, and resets.
+    fn panic(&mut self, link: LinkId) {
+        if let Owner::Engine(thread, conn) = self.net.edge(link, CALLED).owner {
             self.net.cut(link);
+            self.engine(thread, |engine, wire, _| engine.handle_panic(wire, conn));
+            self.net.end_conn(thread, conn, weir_l7::machine::End::Reset);
         }
     }
 }

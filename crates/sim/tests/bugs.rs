@@ -22,7 +22,9 @@ fn every_deliberate_mistake_is_noticed() {
         let complaint = first_complaint(bug);
         let words: &[&str] = match bug {
             Bug::ByteFlipped => &["the body", "sent", "gets", "field", "line", "reached", "size"],
-            Bug::WakeLost => &["without a reason", "nothing happens", "against every epoch"],
+            Bug::WakeLost => {
+                &["without a reason", "without a record", "nothing happens", "against every epoch"]
+            }
             Bug::InFlightLeaked => &["still counts"],
             Bug::PublicationMissed => &["epoch"],
             Bug::BystanderHit => &["failed", "never sent", "has ended", "ended twice"],

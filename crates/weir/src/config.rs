@@ -197,10 +197,11 @@ fn regions(file: &File, env: Lookup<'_>) -> anyhow::Result<Vec<String>> {
 }
 
 fn waiver(name: &str) -> anyhow::Result<Waiver> {
-    match name {
-        "alb-two-azs" => Ok(Waiver::SingleZone),
-        other => bail!("unknown waiver {other:?}; known: alb-two-azs"),
-    }
+    let known = || Waiver::ALL.iter().copied();
+    known().find(|waiver| waiver.name() == name).with_context(|| {
+        let names: Vec<&str> = known().map(Waiver::name).collect();
+        format!("unknown waiver {name:?}; known: {}", names.join(", "))
+    })
 }
 
 fn is_region(name: &str) -> bool {
@@ -305,7 +306,7 @@ mod tests {
         says("account_id = '1'", &[], "12 digits");
         says("regions = ['mars']", &[], "not the name of a region");
         says("api = '0.0.0.0:1'", &[], "loopback");
-        says("waive = ['x']", &[], "unknown waiver");
+        says("waive = ['x']", &[], "unknown waiver \"x\"; known: alb-two-azs");
         says("threads = 0", &[], "threads must be");
         says("", &[("WEIR_ACCESS_KEY_ID", "AKIA1")], "without WEIR_SECRET_ACCESS_KEY");
         says("", &[("WEIR_SECRET_ACCESS_KEY", "s")], "without WEIR_ACCESS_KEY_ID");

@@ -62,7 +62,7 @@ impl Node {
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         data_dir(config)?;
         for waiver in &config.catalog.waivers {
-            tracing::warn!(?waiver, "a rule of AWS is waived by the settings");
+            tracing::warn!(waiver = waiver.name(), "a rule of AWS is waived by the settings");
         }
         let store = Arc::new(AnyStore::from(Sqlite::open(&config.data_dir, Default::default())?));
         let credentials = Credentials::establish(config)?;
@@ -89,11 +89,9 @@ impl Node {
         reconcile::regions(&authority, block.second_octet())
             .await
             .map_err(|error| anyhow!("the default networks cannot be made: {error:?}"))?;
-        let listener = TcpListener::bind(config.api)
-            .await
-            .with_context(|| {
-                format!("the API cannot listen on {} (name another with --api)", config.api)
-            })?;
+        let listener = TcpListener::bind(config.api).await.with_context(|| {
+            format!("the API cannot listen on {} (name another with --api)", config.api)
+        })?;
         let api = listener.local_addr().context("the API's address")?;
         let region = config.region.clone();
         secret_file::write(&config.data_dir.join(env::API_FILE), &format!("{api}\n"))?;

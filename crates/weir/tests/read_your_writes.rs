@@ -166,7 +166,7 @@ impl<'a> Writer<'a> {
         self.expect("/group", 200, "target");
         self.targets("DeregisterTargets");
         self.expect("/group", 503, "");
-        let timeout = if number % 2 == 0 { "60" } else { "61" };
+        let timeout = if number.is_multiple_of(2) { "60" } else { "61" };
         let attribute = [
             ("LoadBalancerArn", &*self.stage.lb.clone()),
             ("Attributes.member.1.Key", "idle_timeout.timeout_seconds"),
@@ -231,7 +231,7 @@ impl<'a> Writer<'a> {
                 check(http.get(path).unwrap());
             }
         }
-        if mutation % 5 == 0 {
+        if mutation.is_multiple_of(5) {
             check(Http::connect(&self.stage.address, 80).unwrap().get(path).unwrap());
         }
     }

@@ -80,6 +80,20 @@ impl Settings {
     }
 }
 
+// === impl Waiver ===
+
+impl Waiver {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::SingleZone];
+
+    /// What the operator calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SingleZone => "alb-two-azs",
+        }
+    }
+}
+
 // === impl Quotas ===
 
 impl Quotas {

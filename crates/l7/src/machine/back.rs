@@ -197,8 +197,8 @@ impl Engine {
         let keep = |framing| if plain { OutFraming::Keep } else { framing };
         let old = x.flags.old_client;
         let (body, rewrite, framing, close) = match found {
-            // To HEAD and 304 the length headers say what a GET would have got.
-            ResponseBody::None => (Body::None, Rewrite::Pass, OutFraming::Keep, false),
+            // To HEAD and 304 the length headers say what a GET would have got, if they make sense.
+            ResponseBody::None => (Body::None, Rewrite::Pass, keep(OutFraming::Close), false),
             ResponseBody::Length(length) => {
                 (Body::Length(length), Rewrite::Pass, keep(OutFraming::Length(length)), false)
             }

@@ -115,8 +115,10 @@ impl Engine {
         x.flags.expects =
             expect.is_some() && screen::expectation(asked.version, expect) == Expectation::Continue;
         self.note_for_log(x, plan, head, (&asked, buf));
-        admit(x, plan, &facts, head)?;
-        self.count_headers(plan, x, head);
+        let admitted = admit(x, plan, &facts, head);
+        self.count_noncompliant(plan, x);
+        admitted?;
+        self.count_headers(plan, head);
         let answer = self.route(x, plan, (&asked, &facts))?;
         if let Some(answer) = answer {
             return Ok(Routed::Answer(answer));
@@ -217,12 +219,17 @@ impl Engine {
         x.log.push(LogPart::UserAgent, user_agent.unwrap_or_default());
     }
 
-    // spec: alb §3.8 Invalid header fields
-    fn count_headers(&self, plan: &ListenerPlan, x: &Exchange, head: &RequestHead) {
-        let lane = &plan.cell.lanes[self.thread];
+    /// Whatever the mode, and also when the request is blocked for it.
+    // spec: alb §3.9 Desync mitigation
+    fn count_noncompliant(&self, plan: &ListenerPlan, x: &Exchange) {
         if x.verdict.tier != Tier::Compliant {
-            lane.noncompliant.inc();
+            plan.cell.lanes[self.thread].noncompliant.inc();
         }
+    }
+
+    // spec: alb §3.8 Invalid header fields
+    fn count_headers(&self, plan: &ListenerPlan, head: &RequestHead) {
+        let lane = &plan.cell.lanes[self.thread];
         if head.fields.has_invalid_names() {
             match plan.load_balancer.drop_invalid_headers {
                 true => lane.dropped_headers.inc(),

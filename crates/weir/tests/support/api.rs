@@ -81,11 +81,7 @@ impl Api {
     pub fn load_balancer(&mut self, name: &str, subnets: &[String]) -> String {
         let answer = self.elbv2(
             "CreateLoadBalancer",
-            &[
-                ("Name", name),
-                ("Subnets.member.1", &subnets[0]),
-                ("Subnets.member.2", &subnets[1]),
-            ],
+            &[("Name", name), ("Subnets.member.1", &subnets[0]), ("Subnets.member.2", &subnets[1])],
         );
         text(&answer, "LoadBalancerArn").to_owned()
     }
@@ -171,8 +167,7 @@ impl Api {
     }
 
     fn signed(&self, service: &str, body: &str) -> Vec<u8> {
-        let headers =
-            [("Host", self.endpoint.as_bytes()), ("Content-Type", FORM.as_bytes())];
+        let headers = [("Host", self.endpoint.as_bytes()), ("Content-Type", FORM.as_bytes())];
         let request = Request {
             method: "POST",
             path: "/",

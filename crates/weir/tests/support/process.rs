@@ -165,7 +165,10 @@ impl Drop for Weir {
         if std::thread::panicking() {
             let log = self.log();
             let tail = log.len().saturating_sub(4_000);
-            super::say(format_args!("end of the log:\n{}", String::from_utf8_lossy(&log.as_bytes()[tail..])));
+            super::say(format_args!(
+                "end of the log:\n{}",
+                String::from_utf8_lossy(&log.as_bytes()[tail..])
+            ));
         }
         let _ = std::fs::remove_dir_all(&self.home);
     }

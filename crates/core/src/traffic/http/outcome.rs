@@ -1,8 +1,7 @@
 //! How an exchange that did not simply pass on a target's response ended: one named cause each.
 //!
-//! The name goes into the access log's `error_reason`, into the metrics and into `weir explain`;
-//! the status is what the client gets, unless a response had already begun: then the cause says
-//! why that one was cut short.
+//! The name goes into the access log's `error_reason`; the status is what the client gets, unless a
+//! response had already begun: then the cause says why that one was cut short.
 //!
 //! Invariant: a cause has exactly one status and one name, and no two share a name.
 // spec: alb §10.1 Status codes and causes
@@ -117,7 +116,7 @@ impl Cause {
         }
     }
 
-    /// The name in logs and metrics.
+    /// The name in the access log.
     pub fn code(self) -> &'static str {
         match self {
             Self::RequestMalformed => "RequestMalformed",

@@ -221,3 +221,22 @@ fn a_slow_target_stops_the_client_and_loses_nothing() {
     assert_eq!(status_of(&world.sent(client)), 200);
     world.assert_quiet();
 }
+
+/// Found by the simulator: whatever a target wrote about a length went out to HEAD.
+#[test]
+fn lengths_that_make_no_sense_do_not_reach_a_client_that_gets_no_body() {
+    let head = "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n";
+    for odd in [
+        "Content-Length: 3\r\nContent-Length: 5\r\n",
+        "Content-Length: -3\r\n",
+        "Transfer-Encoding: chunked, gzip\r\n",
+    ] {
+        let response = format!("HTTP/1.1 200 OK\r\n{odd}X: y\r\n\r\n");
+        let (mut world, client, _) = answer_to(head, &response, false, 9);
+        let got = world.sent(client);
+        assert_eq!(got, "HTTP/1.1 200 OK\r\nX: y\r\nConnection: keep-alive\r\n\r\n");
+    }
+    let plain = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n";
+    let (mut world, client, _) = answer_to(head, plain, false, 9);
+    assert!(world.sent(client).contains("Content-Length: 3\r\n"));
+}
