@@ -84,6 +84,10 @@ struct FileQuotas {
     target_groups_per_load_balancer: Option<usize>,
     targets_per_target_group: Option<usize>,
     targets_per_load_balancer: Option<usize>,
+    registrations_per_target: Option<usize>,
+    security_groups_per_interface: Option<usize>,
+    security_groups: Option<usize>,
+    rules_per_security_group: Option<usize>,
     instances: Option<usize>,
 }
 
@@ -237,27 +241,25 @@ fn key(file: &File, env: Lookup<'_>) -> anyhow::Result<Option<ChosenKey>> {
 
 impl FileQuotas {
     fn over(&self, base: Quotas) -> Quotas {
-        Quotas {
-            load_balancers: self.load_balancers.unwrap_or(base.load_balancers),
-            listeners_per_load_balancer: self
-                .listeners_per_load_balancer
-                .unwrap_or(base.listeners_per_load_balancer),
-            rules_per_load_balancer: self
-                .rules_per_load_balancer
-                .unwrap_or(base.rules_per_load_balancer),
-            target_groups: self.target_groups.unwrap_or(base.target_groups),
-            target_groups_per_load_balancer: self
-                .target_groups_per_load_balancer
-                .unwrap_or(base.target_groups_per_load_balancer),
-            targets_per_target_group: self
-                .targets_per_target_group
-                .unwrap_or(base.targets_per_target_group),
-            targets_per_load_balancer: self
-                .targets_per_load_balancer
-                .unwrap_or(base.targets_per_load_balancer),
-            instances: self.instances.unwrap_or(base.instances),
-            ..base
+        macro_rules! over {
+            ($($name:ident),* $(,)?) => {
+                Quotas { $($name: self.$name.unwrap_or(base.$name)),* }
+            };
         }
+        over!(
+            load_balancers,
+            listeners_per_load_balancer,
+            rules_per_load_balancer,
+            target_groups,
+            target_groups_per_load_balancer,
+            targets_per_target_group,
+            targets_per_load_balancer,
+            registrations_per_target,
+            security_groups_per_interface,
+            security_groups,
+            rules_per_security_group,
+            instances,
+        )
     }
 }
 

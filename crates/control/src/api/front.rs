@@ -77,6 +77,7 @@ struct Trace {
     service: &'static str,
     action: String,
     principal: String,
+    region: String,
 }
 
 /// An operation of one of the services.
@@ -163,6 +164,7 @@ impl Front {
         let now = (self.now)();
         let verified = self.verify(service, request, now)?;
         trace.principal.clone_from(&verified.access_key_id);
+        trace.region.clone_from(&verified.scope.region);
         let envelope = protocol::Call::open(schema.protocol, request)
             .map_err(|error| schema.protocol.refuse_input(&error))?;
         let operation = Operation::find(service, &envelope);
@@ -260,15 +262,15 @@ impl Operation {
 impl Trace {
     /// One line per call: info when it may change something or fails on our side, debug else.
     fn log(&self, inbound: &Inbound, status: u16, code: &str, started: Instant) {
-        let Self { service, action, principal } = self;
+        let Self { service, action, principal, region } = self;
         let (request_id, peer) = (&inbound.request_id, inbound.peer);
         let duration_us = started.elapsed().as_micros() as u64;
         let loud = status >= 500 || (!action.is_empty() && is_mutation(action));
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
-                    %request_id, service, action, status, code, duration_us, principal, %peer,
-                    "API call"
+                    %request_id, region, service, action, status, code, duration_us, principal,
+                    %peer, "API call"
                 )
             };
         }
