@@ -497,6 +497,38 @@ def test_rules_by_regular_expression(shared):
     assert answers == [b"regex", b"regex", b"default", b"default"]
 
 
+def test_rules_by_every_other_condition(shared):
+    site = shared.site()
+    site.answer(fixed("default"))
+    create = shared.elb.create_rule
+    for priority, (name, condition) in enumerate({
+        "header": {"Field": "http-header", "HttpHeaderConfig": {
+            "HttpHeaderName": "X-Model", "Values": ["llama-*"]}},
+        "method": {"Field": "http-request-method", "HttpRequestMethodConfig": {
+            "Values": ["PUT", "PURGE"]}},
+        "query": {"Field": "query-string", "QueryStringConfig": {
+            "Values": [{"Key": "version", "Value": "v?"}, {"Value": "beta"}]}},
+        "source": {"Field": "source-ip", "SourceIpConfig": {"Values": ["127.77.0.0/16"]}},
+    }.items(), 1):
+        create(ListenerArn=site.listener, Priority=priority, Conditions=[condition],
+               Actions=[fixed(name)])
+
+    def ask(path="/", method="GET", **headers):
+        return site.get(path, method=method, **headers)[2].decode()
+
+    assert ask() == "default"
+    assert ask(X_Model="LLAMA-70b") == "header" and ask(X_Model="gpt") == "default"
+    assert ask(method="PURGE") == "method" and ask(method="POST") == "default"
+    assert ask("/?VERSION=V2") == "query" and ask("/?version=v22") == "default"
+    assert ask("/?x=beta") == "query" and ask("/beta") == "default"
+    with socket.create_connection((site.address, 80), 5, ("127.77.1.2", 0)) as stream:
+        connection = Connection(stream)
+        connection.send(GET)
+        assert connection.message().body == b"source"
+    # What the client says of itself is not its address.
+    assert ask(X_Forwarded_For="127.77.1.2") == "default"
+
+
 # --- what targets see ---
 
 

@@ -142,11 +142,15 @@ impl World {
                 self.client_reads(slot, link, 300);
             }
             Kind::Leaving | Kind::Wild => self.client_leaves(slot),
-            Kind::Stalled if self.net.edge(link, CALLER).reset => self.client_lost(slot, false),
+            // What reads nothing sees nothing: the other end is what tells that it was given up.
+            Kind::Stalled if self.net.edge(link, 1 - CALLER).closed => {
+                self.client_lost(slot, false);
+            }
             Kind::Stalled => {
-                let limit_us = u64::from(limits::IDLE_BUSY_MAX_S) * limits::SECOND_US;
-                if self.net.now_us > self.clients[slot].last_us + 2 * limit_us {
-                    return self.client_leaves(slot);
+                let moved_us = self.net.link(link).moved_us.max(self.clients[slot].last_us);
+                if self.net.now_us > moved_us + limits::PATIENCE_US {
+                    let text = format!("{:?} was not given up", self.clients[slot]);
+                    return self.net.breaks(text);
                 }
                 self.client_next(slot, limits::SECOND_US / 4);
             }
@@ -545,6 +549,7 @@ impl World {
         let now_us = self.net.now_us;
         let late = self.clients.iter().find(|client| {
             client.link.is_some()
+                && client.kind != Kind::Stalled
                 && !client.waiting.is_empty()
                 && now_us > client.last_us + limits::PATIENCE_US
         });

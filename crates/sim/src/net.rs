@@ -151,6 +151,8 @@ pub struct Link {
     pub stands: bool,
     /// Whether the weather cut it.
     pub cut: bool,
+    /// When bytes were last taken from either end.
+    pub moved_us: u64,
     pipes: [Pipe; 2],
     latency_us: u64,
 }
@@ -290,6 +292,7 @@ impl Net {
             addresses: [from, to],
             stands: false,
             cut: false,
+            moved_us: 0,
             pipes,
             latency_us,
         });
@@ -342,6 +345,9 @@ impl Net {
             bytes[taken - 1] ^= 1;
         }
         self.trace.mix(&[link as u64, side as u64, offered as u64, taken as u64]);
+        if taken > 0 {
+            self.links[link].moved_us = self.now_us;
+        }
         let pipe = &mut self.links[link].pipes[side];
         pipe.used += taken;
         pipe.blocked = taken < offered;
