@@ -306,7 +306,9 @@ class World:
         self.elb = weir.client("elbv2")
         self.ec2 = weir.client("ec2")
         self.vpc = self.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
-        self.subnets = [s["SubnetId"] for s in self.ec2.describe_subnets()["Subnets"]]
+        subnets = self.ec2.describe_subnets()["Subnets"]
+        subnets.sort(key=lambda subnet: subnet["AvailabilityZone"])
+        self.subnets = [subnet["SubnetId"] for subnet in subnets]
 
     def unique(self, stem):
         self.count += 1

@@ -111,13 +111,6 @@ def test_the_key_is_kept(tmp_path):
     chosen.stop()
 
 
-def normal(text, world):
-    """What differs from run to run, with its width."""
-    for found in set(re.findall(r"127\.\d+\.\d+\.\d+", text)):
-        text = text.replace(found, "A" * len(found))
-    return re.sub(r"(?<=A:)\d+", lambda m: "P" * len(m.group()), text)
-
-
 def test_ls_shows_the_tree(world, targets):
     site = world.site(targets("one"))
     world.healthy(site.group, 1)

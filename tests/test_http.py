@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from conftest import Connection, fixed, get
+from conftest import Connection, fixed, get, wait_for
 
 GET = b"GET / HTTP/1.1\r\nHost: a.example.com\r\n\r\n"
 DATE = rb"Date: (Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"
@@ -338,6 +338,56 @@ def test_trace_is_not_allowed(still):
         assert answer.status == 405 and answer.start == "HTTP/1.1 405 Not Allowed"
         client.send(GET)
         assert client.message().status == 200
+
+
+def test_connect_is_not_allowed(still):
+    with still.open() as client:
+        client.send(b"CONNECT a.example.com:443 HTTP/1.1\r\nHost: a.example.com:443\r\n\r\n")
+        assert client.message().status == 405
+
+
+def test_http_1_1_without_a_host_gets_400(still):
+    answer = still.ask(b"GET / HTTP/1.1\r\n\r\n")
+    assert page(400, "Bad Request", "close").fullmatch(answer), answer
+
+
+def test_a_body_that_is_cut_is_not_complete_at_the_target(shared, raw_target):
+    ends = []
+
+    def script(connection, _):
+        try:
+            ends.append(connection.message())
+        except EOFError as end:
+            ends.append(end)
+
+    site = shared.site(raw_target(script))
+    with site.open() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+        client.stream.shutdown(socket.SHUT_WR)
+        # With the request in flight, the end of the client's side may count as its departure.
+        answer = client.rest()
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400 Bad Request\r\n"), answer
+    assert all(isinstance(end, EOFError) for end in ends)
+
+
+def test_a_client_that_does_not_read_is_let_go(shared, raw_target):
+    gone = []
+
+    def script(connection, _):
+        connection.message()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        try:
+            while True:
+                connection.send(b"x" * 65536)
+        except OSError:
+            gone.append(time.monotonic())
+
+    site = shared.site(raw_target(script))
+    site.lb_attributes(idle_timeout__timeout_seconds=1)
+    with site.open() as client:
+        client.send(GET)
+        client.more()
+        wait_for(lambda: gone, "the target is told", 10)
 
 
 def test_http_2_on_this_port_gets_505(still):

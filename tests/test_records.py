@@ -126,6 +126,47 @@ def test_the_lines_of_bad_requests(logged):
     assert ambiguous[27:29] == ["Ambiguous", "UndefinedContentLengthSemantics"]
 
 
+def log_lines(weir):
+    paths = (weir.data_dir / "s3").rglob("*.gz")
+    return [line for path in paths for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
+
+
+def test_logs_of_a_killed_process_are_archived_by_the_next(tmp_path):
+    """What had reached the spool; the last second in a data thread's memory may be lost."""
+    weir = Weir(tmp_path / "data").start()
+    site = World(weir).site()
+    site.answer(fixed("x"))
+    site.lb_attributes(access_logs__s3__enabled="true", access_logs__s3__bucket="logs")
+    for number in range(10):
+        get(site.address, f"/{number}")
+    spool = weir.data_dir / "logs" / "spool"
+    wait_for(lambda: any(p.stat().st_size for p in spool.rglob("*") if p.is_file()), "a spool", 10)
+    weir.kill()
+    weir.start()
+    assert weir.stop() == 0
+    lines = log_lines(weir)
+    assert len(lines) == 10 and len({line.split()[17 - 4] for line in lines}) == 10, lines
+
+
+def test_a_log_folder_that_cannot_be_written_does_not_stop_traffic(tmp_path):
+    weir = Weir(tmp_path / "data").start()
+    try:
+        site = World(weir).site()
+        site.answer(fixed("x"))
+        folder = weir.data_dir / "s3"
+        if folder.exists():
+            folder.rmdir()
+        folder.write_text("in the way")
+        site.lb_attributes(access_logs__s3__enabled="true", access_logs__s3__bucket="logs")
+        for _ in range(10):
+            assert get(site.address)[2] == b"x"
+        folder.unlink()
+    finally:
+        assert weir.stop() == 0
+    assert len(log_lines(weir)) == 10
+    assert "panicked" not in weir.log()
+
+
 def parse(text):
     """The text format, strictly: every sample belongs to a family that was announced."""
     kinds, samples = {}, {}

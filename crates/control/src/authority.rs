@@ -15,6 +15,7 @@
 //! readers, and run by every data thread (or one of them missed the deadline, which is an outage
 //! that is logged and counted).
 
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,6 +29,7 @@ use weir_core::catalog::{
 use weir_core::resource::LoadBalancerArn;
 use weir_core::rng::Rng;
 use weir_core::snapshot::Snapshot;
+use weir_net::sockets::BindError;
 use weir_store::{AnyStore, Commit, CommitError, Outage, Store};
 
 use crate::clock;
@@ -209,7 +211,7 @@ impl Writer {
             let mut batch = Vec::new();
             let mut next = Some(first);
             while let Some(submission) = next.take() {
-                if let Some(decided) = self.decide(submission) {
+                if let Some(decided) = self.decide(submission).await {
                     batch.push(decided);
                 }
                 if batch.len() < BATCH_MAX {
@@ -224,11 +226,11 @@ impl Writer {
 
     /// Applies a command to `working`. A refusal or a socket that cannot be bound is answered
     /// here, and leaves nothing behind.
-    fn decide(&mut self, submission: Submission) -> Option<Decided> {
+    async fn decide(&mut self, submission: Submission) -> Option<Decided> {
         let Submission { command, audit, reply } = submission;
         // Deciding changes nothing, so a bug in it costs this call and not the writer.
         let decide = || self.working.apply(&command, clock::now(), &mut self.rng);
-        let decision = match catch_unwind(AssertUnwindSafe(decide)) {
+        let mut decision = match catch_unwind(AssertUnwindSafe(decide)) {
             Ok(Ok(decision)) => decision,
             Ok(Err(refusal)) => {
                 let _ = reply.send(Err(CallError::Refused(refusal)));
@@ -242,7 +244,8 @@ impl Writer {
         };
         let undo = inverse(&self.working, &decision.changes);
         self.working.absorb(&decision.changes);
-        match self.inner.plane.prepare(&self.working, &decision.changes) {
+        decision.records = records(&self.working, &decision.subjects);
+        match self.prepare(&decision.changes).await {
             Ok(prepared) => Some(Decided { decision, undo, prepared, audit, reply }),
             Err(error) => {
                 self.working.absorb(&undo);
@@ -250,6 +253,19 @@ impl Writer {
                 let _ = reply.send(Err(CallError::unavailable(error.to_string())));
                 None
             }
+        }
+    }
+
+    /// Binds what the changes need. An address that this process has just stopped to listen on is
+    /// free once every data thread runs the publication that said so.
+    async fn prepare(&self, changes: &ChangeSet) -> Result<Prepared, BindError> {
+        let plane = &self.inner.plane;
+        match plane.prepare(&self.working, changes) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                plane.settle(PUBLISH_DEADLINE).await;
+                plane.prepare(&self.working, changes)
+            }
+            other => other,
         }
     }
 
@@ -354,6 +370,28 @@ fn inverse(catalog: &Catalog, changes: &ChangeSet) -> ChangeSet {
         }
     }
     undo
+}
+
+/// The load-balancing subjects of a decision, from the catalog after it.
+fn records(after: &Catalog, subjects: &[ResourceKey]) -> Vec<Resource> {
+    let mut out = Vec::new();
+    for key in subjects {
+        let told = matches!(
+            key,
+            ResourceKey::LoadBalancer(_)
+                | ResourceKey::TargetGroup(_)
+                | ResourceKey::Listener(_)
+                | ResourceKey::Rule(_)
+        );
+        let Some(resource) = told.then(|| record(after, key)).flatten() else { continue };
+        let default = match &resource {
+            Resource::Listener(listener) => after.rule(&listener.default_rule).cloned(),
+            _ => None,
+        };
+        out.push(resource);
+        out.extend(default.map(Resource::Rule));
+    }
+    out
 }
 
 /// The record of a key, if it exists.

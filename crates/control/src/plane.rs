@@ -39,6 +39,8 @@ pub struct Prepared {
 struct State {
     snapshot: Arc<Snapshot>,
     sockets: Arc<SocketTable>,
+    /// Sockets of changes that are decided but not published. Published ones must not be found
+    /// here: what a data thread has taken and closed cannot be published again.
     pending: BTreeMap<SocketAddr, Weak<BoundSockets>>,
     impaired: BTreeMap<SocketAddr, String>,
 }
@@ -146,6 +148,12 @@ impl Plane {
         }
     }
 
+    /// Waits until every data thread has closed what the newest publication no longer has.
+    pub async fn settle(&self, deadline: Duration) {
+        let (epoch, _) = self.publisher.current();
+        self.wait_ran(epoch, deadline).await;
+    }
+
     /// Tries the impaired addresses again; true when one of them serves now.
     pub fn retry(&self) -> bool {
         let mut state = self.lock();
@@ -183,7 +191,13 @@ impl Plane {
     /// Makes the socket table fit the snapshot. What has no socket yet (a restart, an address that
     /// another node bound before) is bound here, or becomes impaired.
     fn rebind(&self, state: &mut State, snapshot: &Snapshot, added: Vec<Arc<BoundSockets>>) {
-        let table = state.sockets.with(added).without(|addr| snapshot.at_address(addr).is_none());
+        for published in &added {
+            let _ = published;
+        }
+        let gone = |addr| snapshot.at_address(addr).is_none();
+        let grown = state.sockets.with(added);
+        let table = grown.without(gone);
+        grown.iter().filter(|bound| gone(bound.addr())).for_each(|bound| bound.close());
         let mut missing = Vec::new();
         state.impaired.clear();
         for (addr, _) in snapshot.addresses() {

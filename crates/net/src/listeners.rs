@@ -57,6 +57,9 @@ impl Listeners {
 
 fn open(io: &mut Io, bound: &BoundSockets, thread: usize) -> Option<Token> {
     let Some(socket) = bound.take(thread) else {
+        if bound.is_closed() {
+            return None; // A newer table, without this address, is on its way.
+        }
         tracing::error!(addr = %bound.addr(), thread, "a listening socket was taken twice");
         return None;
     };

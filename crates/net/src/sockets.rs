@@ -10,6 +10,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -22,6 +23,7 @@ use crate::limits;
 pub struct BoundSockets {
     addr: SocketAddr,
     sockets: Vec<Mutex<Option<TcpListener>>>,
+    closed: AtomicBool,
     _claim: Option<Claim>,
 }
 
@@ -99,6 +101,19 @@ impl BoundSockets {
         let socket = self.sockets.get(thread)?;
         socket.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+
+    /// Closes the sockets that no data thread has taken, and hands none over any more. A thread
+    /// that slept through a publication and the one that takes it back would leave its share
+    /// listening with nobody to accept, for as long as an exchange pins the old table.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        (0..self.sockets.len()).for_each(|thread| drop(self.take(thread)));
+    }
+
+    /// Whether the address was given up.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
 }
 
 /// Binds and listens on `addr` once per data thread, counted against `budget`.
@@ -136,7 +151,7 @@ fn bind_uncounted(addr: SocketAddr, threads: usize) -> io::Result<BoundSockets> 
         socket.listen(limits::LISTEN_BACKLOG)?;
     }
     let sockets = sockets.into_iter().map(|socket| Mutex::new(Some(socket.into()))).collect();
-    Ok(BoundSockets { addr, sockets, _claim: None })
+    Ok(BoundSockets { addr, sockets, closed: AtomicBool::new(false), _claim: None })
 }
 
 fn socket(addr: SocketAddr) -> io::Result<Socket> {
@@ -267,6 +282,17 @@ mod tests {
         }
         assert_eq!(counts[0] + counts[1], clients.len());
         assert!(counts[0] > 0 && counts[1] > 0, "the kernel spreads connections: {counts:?}");
+    }
+
+    #[test]
+    fn a_given_up_address_is_free_although_its_table_is_pinned() {
+        let budget = budget();
+        let pinned = Arc::new(bind_listener(&budget, any(), 2).unwrap());
+        let taken = pinned.take(0).unwrap();
+        pinned.close();
+        assert!(pinned.is_closed() && pinned.take(1).is_none());
+        drop(taken);
+        bind_listener(&budget, pinned.addr(), 2).unwrap();
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! What a command decides: the changes to make durable, and what its response needs.
 //!
-//! Invariant: responses are built from the catalog after the changes were absorbed; a decision
-//! carries only what cannot be read there any more.
+//! Invariant: a decision carries what its response tells of the call's own subjects, because
+//! others may change or delete them before the response is built.
 
 use crate::resource::{InstanceId, InstanceState};
 
-use super::{ChangeSet, ResourceKey};
+use super::{ChangeSet, Resource, ResourceKey};
 
 /// The outcome of a command that was not refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub struct Decision {
     pub changes: ChangeSet,
     /// What the call is about, in the order of its request; see each `Command` variant.
     pub subjects: Vec<ResourceKey>,
+    /// The load-balancing subjects as they are after the changes, in the order of `subjects`; a
+    /// listener is followed by its default rule. Filled in by whoever absorbs the changes.
+    pub records: Vec<Resource>,
     /// Ids (`sgr-…`) of security group rules that were added or removed.
     pub rule_ids: Vec<String>,
     /// State changes of instances, in the order of the request.

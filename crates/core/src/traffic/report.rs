@@ -79,8 +79,8 @@ pub struct RequestLine<'a> {
     pub port: u16,
     /// Path and query as sent.
     pub target: &'a [u8],
-    /// For example `HTTP/1.1`.
-    pub version: &'a str,
+    /// As sent, for example `HTTP/1.1`.
+    pub version: &'a [u8],
 }
 
 /// Appends one line with its newline. Long fields are cut so that the line stays below
@@ -163,7 +163,8 @@ fn request(out: &mut Vec<u8>, r: &AccessRecord<'_>) {
     decimal(out, u64::from(line.port));
     escaped(out, line.target, 16 * 1_024);
     out.push(b' ');
-    out.extend_from_slice(line.version.as_bytes());
+    // A version that is refused is logged too, whatever it was.
+    escaped(out, line.version, 16);
     out.push(b'"');
 }
 
@@ -259,7 +260,7 @@ mod tests {
                 host: b"www.example.com",
                 port: 80,
                 target: b"/?q=\"1\"",
-                version: "HTTP/1.1",
+                version: b"HTTP/1.1",
             }),
             user_agent: b"curl/7.46.0",
             target_group: "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/t/7",
@@ -320,9 +321,16 @@ mod tests {
             rule_priority: None,
             ..record()
         };
-        for r in [record(), nothing] {
+        let odd = RequestLine {
+            method: b"G\"T",
+            host: b"a\" \"b",
+            target: b"/\" \"",
+            version: b"\"\r/1\t\" \"",
+            ..record().request.unwrap()
+        };
+        for r in [record(), nothing, AccessRecord { request: Some(odd), ..record() }] {
             let text = line(&r);
-            assert_eq!(text.matches('\n').count(), 1);
+            assert_eq!(text.matches(['\n', '\r', '\t']).count(), 1);
             assert_eq!(fields(&text).len(), 33, "{text}");
         }
     }

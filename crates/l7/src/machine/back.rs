@@ -198,6 +198,10 @@ impl Engine {
         let old = x.flags.old_client;
         let (body, rewrite, framing, close) = match found {
             // To HEAD and 304 the length headers say what a GET would have got, if they make sense.
+            // A 204 says nothing about a length: some clients would wait for its chunks.
+            ResponseBody::None if head.status == 204 => {
+                (Body::None, Rewrite::Pass, OutFraming::Close, false)
+            }
             ResponseBody::None => (Body::None, Rewrite::Pass, keep(OutFraming::Close), false),
             ResponseBody::Length(length) => {
                 (Body::Length(length), Rewrite::Pass, keep(OutFraming::Length(length)), false)

@@ -157,6 +157,10 @@ impl Engine {
         }
         target.connected = true;
         target.last_ms = now_ms;
+        // The timer still stands at the end of the connect timeout.
+        if target.idle_ms < limits::CONNECT_TIMEOUT_MS {
+            seam.arm(conn, now_ms + target.idle_ms);
+        }
         let Some(mut x) = target.exchange.and_then(|index| self.lift(index)) else { return };
         x.last_ms = now_ms;
         self.feed_target(seam, &mut x, &[]);

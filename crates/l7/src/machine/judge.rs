@@ -267,19 +267,22 @@ fn admit(
             RequestBody::Chunked => Body::chunked(),
         };
     }
-    let fields = &head.fields;
-    screen::screen(facts, fields.has(Known::Host), fields.has(Known::XForwardedFor))
-        .map_err(Cause::from)?;
     x.verdict = desync::classify(facts);
     let mode = match plan.load_balancer.desync_mode {
         DesyncMode::Monitor => desync::Mode::Monitor,
         DesyncMode::Defensive => desync::Mode::Defensive,
         DesyncMode::Strictest => desync::Mode::Strictest,
     };
-    match desync::action(x.verdict.tier, mode) {
-        Action::Allow => {}
-        Action::AllowCloseBoth => x.flags.isolate = true,
-        Action::Block => return Err(Cause::DesyncBlocked),
+    let action = desync::action(x.verdict.tier, mode);
+    x.flags.isolate = action != Action::Allow;
+    let fields = &head.fields;
+    match screen::screen(facts, fields.has(Known::Host), fields.has(Known::XForwardedFor)) {
+        // A refusal that keeps the connection needs to know where the next request begins.
+        Err(refusal) if refusal.closes() || framing.is_ok() => return Err(Cause::from(refusal)),
+        _ => {}
+    }
+    if action == Action::Block {
+        return Err(Cause::DesyncBlocked);
     }
     framing.map_err(|refusal| Cause::from(screen::Refusal::from(refusal)))?;
     // Whatever the mode: a method that is no token cannot be written on a request line.

@@ -48,7 +48,7 @@ impl Engine {
         // Without an answer of the target there is nothing to measure.
         let answered = x.target_status.is_some();
         let method = x.log.part(LogPart::Method);
-        let version = std::str::from_utf8(x.log.part(LogPart::Version)).unwrap_or("-");
+        let version = x.log.part(LogPart::Version);
         let compliant = x.verdict.tier == Tier::Compliant;
         AccessRecord {
             time_us: self.now.wall_us,
@@ -69,7 +69,7 @@ impl Engine {
                 host: x.log.part(LogPart::Host),
                 port: plan.port,
                 target: x.log.part(LogPart::Target),
-                version: if version.is_empty() { "HTTP/0.9" } else { version },
+                version: if version.is_empty() { b"HTTP/0.9" } else { version },
             }),
             user_agent: x.log.part(LogPart::UserAgent),
             target_group: x.group().map_or("", |group| group.arn.as_str()),

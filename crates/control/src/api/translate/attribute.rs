@@ -7,14 +7,14 @@
 // spec: alb §13 Attribute tables
 
 use weir_core::catalog::command::{AttributesModify, Pairs};
-use weir_core::catalog::{Catalog, Command, Decision, Refusal, ResourceKey};
+use weir_core::catalog::{Command, Decision, Refusal, Resource};
+use weir_core::resource::LoadBalancer;
 use weir_core::resource::attribute::{Family, describe_all};
-use weir_core::resource::{ListenerArn, LoadBalancer, LoadBalancerArn, TargetGroupArn};
 use weir_wire::error::ApiError;
 use weir_wire::generated::elbv2 as api;
 
 use super::super::call::Call;
-use super::{listener, load_balancer, required, still_there, subject, target_group};
+use super::{listener, load_balancer, required, subject, target_group};
 
 type Described = Vec<(&'static str, String)>;
 
@@ -40,14 +40,7 @@ pub async fn modify_load_balancer(
     let given = given.map(|a| (required(a.key), a.value.unwrap_or_default())).collect();
     let command = command(call, input.load_balancer_arn, given);
     let decision = call.submit(Command::LoadBalancerAttributesModify(command)).await?;
-    let arn: LoadBalancerArn = subject(call, &decision, |key| match key {
-        ResourceKey::LoadBalancer(arn) => Some(arn.clone()),
-        _ => None,
-    })?;
-    let found = call.read(|catalog| {
-        let lb = still_there(catalog.load_balancer(&arn), Refusal::LoadBalancersNotFound {})?;
-        Ok(load_balancer_list(lb))
-    })?;
+    let found = load_balancer_list(load_balancer::after(call, &decision)?);
     Ok(api::ModifyLoadBalancerAttributesOutput { attributes: Some(load_balancer_shapes(found)) })
 }
 
@@ -75,14 +68,11 @@ pub async fn modify_target_group(
     let sent: Vec<String> = given.iter().map(|(key, _)| key.clone()).collect();
     let command = command(call, input.target_group_arn, given);
     let decision = call.submit(Command::TargetGroupAttributesModify(command)).await?;
-    let arn: TargetGroupArn = subject(call, &decision, |key| match key {
-        ResourceKey::TargetGroup(arn) => Some(arn.clone()),
+    let attributes = subject(call, &decision, |resource| match resource {
+        Resource::TargetGroup(group) => Some(&group.attributes),
         _ => None,
     })?;
-    let mut found = call.read(|catalog| {
-        let group = still_there(catalog.target_group(&arn), Refusal::TargetGroupsNotFound {})?;
-        Ok(describe_all(Family::TargetGroup, &group.attributes, None))
-    })?;
+    let mut found = describe_all(Family::TargetGroup, attributes, None);
     found.retain(|(key, _)| sent.iter().any(|one| one == key));
     Ok(api::ModifyTargetGroupAttributesOutput { attributes: Some(target_group_shapes(found)) })
 }
@@ -121,14 +111,11 @@ fn command(call: &Call, arn: Option<String>, attributes: Pairs) -> AttributesMod
 }
 
 fn listener_after(call: &Call, decision: &Decision) -> Result<Described, ApiError> {
-    let arn: ListenerArn = subject(call, decision, |key| match key {
-        ResourceKey::Listener(arn) => Some(arn.clone()),
+    let attributes = subject(call, decision, |resource| match resource {
+        Resource::Listener(listener) => Some(&listener.attributes),
         _ => None,
     })?;
-    call.read(|catalog: &Catalog| {
-        let listener = still_there(catalog.listener(&arn), Refusal::ListenersNotFound {})?;
-        Ok(describe_all(Family::Listener, &listener.attributes, None))
-    })
+    Ok(describe_all(Family::Listener, attributes, None))
 }
 
 fn load_balancer_list(lb: &LoadBalancer) -> Described {

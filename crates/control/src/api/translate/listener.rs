@@ -5,15 +5,15 @@
 use std::collections::BTreeMap;
 
 use weir_core::catalog::command::{ArnInput, ListenerCreate, ListenerModify, TlsInput};
-use weir_core::catalog::{Catalog, Command, Decision, Refusal, ResourceKey};
-use weir_core::resource::{Listener, ListenerArn};
+use weir_core::catalog::{Catalog, Command, Decision, Refusal, Resource};
+use weir_core::resource::{Listener, ListenerArn, Rule};
 use weir_wire::error::ApiError;
 use weir_wire::generated::elbv2 as api;
 
 use super::super::call::Call;
 use super::super::limits;
 use super::page::Wanted;
-use super::{action, load_balancer, pairs, port, required, selected, still_there, subject};
+use super::{action, load_balancer, pairs, port, required, selected, subject};
 
 /// `CreateListener`.
 pub async fn create(
@@ -83,7 +83,12 @@ pub fn describe(
             (None, Some(arns)) => by_arns(call, catalog, arns)?,
         };
         let (page, next) = wanted.of(found, key);
-        Ok((page.into_iter().map(|listener| shape(catalog, listener)).collect(), next))
+        Ok((
+            page.into_iter()
+                .map(|listener| shape(listener, catalog.rule(&listener.default_rule)))
+                .collect(),
+            next,
+        ))
     })?;
     Ok(api::DescribeListenersOutput { listeners: Some(listeners), next_marker })
 }
@@ -136,18 +141,18 @@ fn key(listener: &&Listener) -> String {
 }
 
 fn subject_shape(call: &Call, decision: &Decision) -> Result<api::Listener, ApiError> {
-    let arn = subject(call, decision, |key| match key {
-        ResourceKey::Listener(arn) => Some(arn.clone()),
+    let listener = subject(call, decision, |resource| match resource {
+        Resource::Listener(listener) => Some(listener),
         _ => None,
     })?;
-    call.read(|catalog| {
-        let listener = still_there(catalog.listener(&arn), Refusal::ListenersNotFound {})?;
-        Ok(shape(catalog, listener))
-    })
+    let default = subject(call, decision, |resource| match resource {
+        Resource::Rule(rule) if rule.arn == listener.default_rule => Some(rule),
+        _ => None,
+    })?;
+    Ok(shape(listener, Some(default)))
 }
 
-fn shape(catalog: &Catalog, listener: &Listener) -> api::Listener {
-    let default = catalog.rule(&listener.default_rule);
+fn shape(listener: &Listener, default: Option<&Rule>) -> api::Listener {
     api::Listener {
         listener_arn: Some(listener.arn.to_string()),
         load_balancer_arn: Some(listener.load_balancer.to_string()),

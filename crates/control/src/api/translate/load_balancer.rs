@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use weir_core::catalog::command::{
     ArnInput, IpAddressTypeSet, LoadBalancerCreate, SecurityGroupsSet, SubnetMapping, SubnetsSet,
 };
-use weir_core::catalog::{Catalog, Command, Decision, Refusal, ResourceKey};
+use weir_core::catalog::{Catalog, Command, Decision, Refusal, Resource};
 use weir_core::resource::{
     IpAddressType, LoadBalancer, LoadBalancerArn, LoadBalancerKind, LoadBalancerZone, Scheme,
 };
@@ -20,7 +20,7 @@ use weir_wire::time::Time;
 use super::super::call::Call;
 use super::super::limits;
 use super::page::Wanted;
-use super::{pairs, required, selected, still_there, subject};
+use super::{pairs, required, selected, subject};
 
 /// `CreateLoadBalancer`.
 pub async fn create(
@@ -44,14 +44,10 @@ pub async fn create(
         tags: pairs(input.tags),
     };
     let decision = call.submit(Command::LoadBalancerCreate(command)).await?;
-    let arn = subject_arn(call, &decision)?;
+    let lb = after(call, &decision)?;
     let is_new = !decision.changes.is_empty();
-    let state = if is_new { state("provisioning", None) } else { state_of(call, &arn) };
-    let load_balancer = call.read(|catalog| {
-        let record = still_there(catalog.load_balancer(&arn), Refusal::LoadBalancersNotFound {});
-        Ok(shape(record?, state))
-    })?;
-    Ok(api::CreateLoadBalancerOutput { load_balancers: Some(vec![load_balancer]) })
+    let state = if is_new { state("provisioning", None) } else { state_of(call, &lb.arn) };
+    Ok(api::CreateLoadBalancerOutput { load_balancers: Some(vec![shape(lb, state)]) })
 }
 
 /// `DeleteLoadBalancer`.
@@ -144,15 +140,13 @@ pub async fn set_ip_address_type(
 
 async fn changed(call: &Call, command: Command) -> Result<LoadBalancer, ApiError> {
     let decision = call.submit(command).await?;
-    let arn = subject_arn(call, &decision)?;
-    call.read(|catalog| {
-        still_there(catalog.load_balancer(&arn).cloned(), Refusal::LoadBalancersNotFound {})
-    })
+    after(call, &decision).cloned()
 }
 
-fn subject_arn(call: &Call, decision: &Decision) -> Result<LoadBalancerArn, ApiError> {
-    subject(call, decision, |key| match key {
-        ResourceKey::LoadBalancer(arn) => Some(arn.clone()),
+/// The load balancer of a decision, as it was when it was made.
+pub fn after<'d>(call: &Call, decision: &'d Decision) -> Result<&'d LoadBalancer, ApiError> {
+    subject(call, decision, |resource| match resource {
+        Resource::LoadBalancer(lb) => Some(lb),
         _ => None,
     })
 }

@@ -21,7 +21,7 @@ pub mod target_group;
 pub mod target_health;
 
 use weir_core::catalog::command::Pairs;
-use weir_core::catalog::{Decision, Refusal, ResourceKey};
+use weir_core::catalog::{Decision, Resource};
 use weir_wire::error::ApiError;
 use weir_wire::generated::elbv2::{self as api, Operation};
 use weir_wire::value::{ToValue, Value};
@@ -99,13 +99,14 @@ fn out<T: ToValue>(answer: Result<T, ApiError>) -> Result<Value, ApiError> {
 
 // === shared by the resources ===
 
-/// The first subject of a decision that `pick` knows.
-fn subject<T>(
+/// The first subject of a decision that `pick` knows: as it was when the call was decided,
+/// whatever other calls have done to it since.
+fn subject<'d, T>(
     call: &Call,
-    decision: &Decision,
-    pick: impl Fn(&ResourceKey) -> Option<T>,
+    decision: &'d Decision,
+    pick: impl Fn(&'d Resource) -> Option<T>,
 ) -> Result<T, ApiError> {
-    let found = decision.subjects.iter().find_map(pick);
+    let found = decision.records.iter().find_map(pick);
     found.ok_or_else(|| call.bug(&"a decision lacks its subject"))
 }
 
@@ -133,9 +134,4 @@ fn count(number: Option<i32>) -> Option<u32> {
 /// An empty list means the same as none where a list selects what is described.
 fn selected<T>(list: Option<Vec<T>>) -> Option<Vec<T>> {
     list.filter(|items| !items.is_empty())
-}
-
-/// A record that was there a moment ago is gone: another call deleted it meanwhile.
-fn still_there<T>(record: Option<T>, gone: Refusal) -> Result<T, Refusal> {
-    record.ok_or(gone)
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use weir_core::catalog::command::{ArnInput, RuleCreate, RuleModify, RulePrioritiesSet};
-use weir_core::catalog::{Catalog, Command, Decision, Refusal, ResourceKey};
+use weir_core::catalog::{Catalog, Command, Decision, Refusal, Resource};
 use weir_core::resource::{Priority, Rule, RuleArn};
 use weir_wire::error::ApiError;
 use weir_wire::generated::elbv2 as api;
@@ -31,7 +31,7 @@ pub async fn create(
         tags: pairs(input.tags),
     };
     let decision = call.submit(Command::RuleCreate(command)).await?;
-    Ok(api::CreateRuleOutput { rules: Some(subject_shapes(call, &decision)?) })
+    Ok(api::CreateRuleOutput { rules: Some(subject_shapes(&decision)) })
 }
 
 /// `ModifyRule`.
@@ -48,7 +48,7 @@ pub async fn modify(
         reset_transforms: input.reset_transforms,
     };
     let decision = call.submit(Command::RuleModify(command)).await?;
-    Ok(api::ModifyRuleOutput { rules: Some(subject_shapes(call, &decision)?) })
+    Ok(api::ModifyRuleOutput { rules: Some(subject_shapes(&decision)) })
 }
 
 /// `DeleteRule`.
@@ -73,7 +73,7 @@ pub async fn set_priorities(
     let (region, priorities) = (call.facts.region.clone(), given.map(pair).collect());
     let command = Command::RulePrioritiesSet(RulePrioritiesSet { region, priorities });
     let decision = call.submit(command).await?;
-    Ok(api::SetRulePrioritiesOutput { rules: Some(subject_shapes(call, &decision)?) })
+    Ok(api::SetRulePrioritiesOutput { rules: Some(subject_shapes(&decision)) })
 }
 
 /// `DescribeRules`.
@@ -136,14 +136,14 @@ fn key(rule: &&Rule) -> String {
     format!("{}:{position}", rule.listener.tail())
 }
 
-fn subject_shapes(call: &Call, decision: &Decision) -> Result<Vec<api::Rule>, ApiError> {
-    call.read(|catalog| {
-        let rules = decision.subjects.iter().filter_map(|key| match key {
-            ResourceKey::Rule(arn) => Some(catalog.rule(arn).ok_or(Refusal::RulesNotFound {})),
-            _ => None,
-        });
-        rules.map(|rule| rule.map(shape)).collect()
-    })
+/// The rules of a decision, as they were when it was made.
+fn subject_shapes(decision: &Decision) -> Vec<api::Rule> {
+    let records = decision.records.iter();
+    let rules = records.filter_map(|resource| match resource {
+        Resource::Rule(rule) => Some(shape(rule)),
+        _ => None,
+    });
+    rules.collect()
 }
 
 fn shape(rule: &Rule) -> api::Rule {

@@ -8,7 +8,7 @@ use weir_core::catalog::command::{
     ArnInput, HealthCheckInput, TargetGroupCreate, TargetGroupModify, TargetInput, TargetTypeInput,
     TargetsInput,
 };
-use weir_core::catalog::{Catalog, Command, Decision, Refusal, ResourceKey};
+use weir_core::catalog::{Catalog, Command, Decision, Refusal, Resource};
 use weir_core::resource::{TargetGroup, TargetGroupArn, TargetType};
 use weir_wire::error::ApiError;
 use weir_wire::generated::elbv2 as api;
@@ -16,7 +16,7 @@ use weir_wire::generated::elbv2 as api;
 use super::super::call::Call;
 use super::super::limits;
 use super::page::Wanted;
-use super::{count, load_balancer, pairs, port, required, selected, still_there, subject};
+use super::{count, load_balancer, pairs, port, required, selected, subject};
 
 /// `CreateTargetGroup`.
 pub async fn create(
@@ -177,14 +177,11 @@ pub fn by_arn<'a>(
 }
 
 fn subject_shape(call: &Call, decision: &Decision) -> Result<api::TargetGroup, ApiError> {
-    let arn = subject(call, decision, |key| match key {
-        ResourceKey::TargetGroup(arn) => Some(arn.clone()),
+    let group = subject(call, decision, |resource| match resource {
+        Resource::TargetGroup(group) => Some(group),
         _ => None,
     })?;
-    call.read(|catalog| {
-        let group = still_there(catalog.target_group(&arn), Refusal::TargetGroupsNotFound {})?;
-        Ok(shape(catalog, group))
-    })
+    call.read(|catalog| Ok(shape(catalog, group)))
 }
 
 fn shape(catalog: &Catalog, group: &TargetGroup) -> api::TargetGroup {

@@ -5,7 +5,7 @@
 // spec: alb §6.3 States and reasons
 
 use weir_core::catalog::{Catalog, Refusal};
-use weir_core::resource::{Target, TargetGroup, TargetType};
+use weir_core::resource::{InstanceState, Target, TargetGroup, TargetType};
 use weir_core::snapshot::GroupPlan;
 use weir_core::traffic::health::{TargetHealth, Verdict};
 use weir_wire::error::ApiError;
@@ -42,7 +42,10 @@ pub fn describe(
         let view = View { catalog, group, plan, in_use, anomaly };
         Ok::<_, Refusal>(match asked {
             Some(targets) => targets.into_iter().map(|target| view.asked(target)).collect(),
-            None => catalog.targets(&group.arn).iter().map(|t| view.registered(t)).collect(),
+            None => {
+                let targets = catalog.targets(&group.arn).iter();
+                targets.filter(|t| !view.is_terminated(t)).map(|t| view.registered(t)).collect()
+            }
         })
     })?;
     Ok(api::DescribeTargetHealthOutput { target_health_descriptions: Some(descriptions) })
@@ -67,6 +70,14 @@ impl View<'_> {
             Some(target) => self.registered(target),
             None => self.description(asked.id, port, asked.zone, TargetHealth::not_registered()),
         }
+    }
+
+    /// A terminated instance drains, but only who asks for it by name is told.
+    // spec: control-plane §2.3 State machines
+    fn is_terminated(&self, target: &Target) -> bool {
+        let instance = self.catalog.instance(&target.id);
+        self.group.target_type == TargetType::Instance
+            && instance.is_none_or(|instance| instance.state == InstanceState::Terminated)
     }
 
     fn registered(&self, target: &Target) -> api::TargetHealthDescription {

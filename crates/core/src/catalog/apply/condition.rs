@@ -147,11 +147,22 @@ fn regexes(
     let regexes: Vec<String> = configured.iter().chain(&input.regexes).cloned().collect();
     for text in &regexes {
         strings(field, std::slice::from_ref(text), VALUE_MAX)?;
-        if route::regex(text).is_none() {
+        if has_unicode_class(text) || route::regex(text).is_none() {
             return Err(Refusal::ConditionRegexInvalid { value: text.clone() });
         }
     }
     Ok(regexes)
+}
+
+/// Whether a pattern uses `\p{…}` or `\P{…}`, which our engine knows and AWS's refuses.
+fn has_unicode_class(pattern: &str) -> bool {
+    let mut characters = pattern.chars();
+    while let Some(c) = characters.next() {
+        if c == '\\' && matches!(characters.next(), Some('p' | 'P')) {
+            return true;
+        }
+    }
+    false
 }
 
 fn no_regexes(field: &str, input: &ConditionInput) -> Result<(), Refusal> {

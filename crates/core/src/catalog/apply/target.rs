@@ -68,7 +68,10 @@ impl<'a> Apply<'a> {
                 }
                 Some(old) if !old.is_draining() => old.zone = target.zone,
                 Some(_) if group.target_type == TargetType::Ip => draining.push(target.id),
-                Some(old) => *old = target,
+                Some(old) => {
+                    fresh.push(target.id.clone());
+                    *old = target;
+                }
             }
         }
         if !draining.is_empty() {

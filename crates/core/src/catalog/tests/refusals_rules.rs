@@ -301,6 +301,10 @@ pub(super) fn conditions(w: &mut World) {
         |text: &str| ConditionInput { path_pattern: Some(regex(text)), ..field("path-pattern") };
     let text = "The regular expression '(?=x)' is not valid or too complex";
     w.refuse("ConditionRegexInvalid", &create(vec![path_regex("(?=x)")]), text);
+    // Our engine knows Unicode classes, AWS's does not; an escaped backslash is none.
+    let text = r"The regular expression '[^\p{L}]' is not valid or too complex";
+    w.refuse("ConditionRegexInvalid", &create(vec![path_regex(r"[^\p{L}]")]), text);
+    assert!(w.apply(&create(vec![path_regex(r"\\p{2}")])).is_ok());
     let foreign = ConditionInput { regexes: strings(&["x"]), ..field("source-ip") };
     let text = "The 'RegexValues' field is not compatible with 'source-ip'";
     w.refuse("ConditionRegexForeign", &create(vec![foreign]), text);

@@ -154,6 +154,21 @@ fn a_shorter_idle_timeout_holds_from_the_next_request() {
     assert_eq!(status_of(&world.sent(client)), 504);
 }
 
+/// The timer of the connection attempt must not stand in for a shorter one.
+#[test]
+fn an_idle_connection_of_a_target_is_closed_at_a_short_timeout_too() {
+    let mut world = World::tuned(1, |_, lb| lb.idle_timeout_ms = 2_000);
+    let client = world.client();
+    world.send(client, GET);
+    let target = world.target();
+    world.sleep(500);
+    world.send(target, OK);
+    world.sleep(1_999);
+    assert_eq!(world.ended(target), None);
+    world.sleep(2);
+    assert_eq!(world.ended(target), Some(End::Close));
+}
+
 #[test]
 fn a_deleted_listener_ends_idle_connections_and_lets_the_others_finish() {
     let mut world = World::new(1);

@@ -238,6 +238,36 @@ fn a_refused_method_keeps_the_connection_in_step() {
     assert_eq!(world.ended(client), None);
 }
 
+/// Where the next request begins is not known, so nothing behind it may be read as one.
+#[test]
+fn a_refused_method_with_an_undecidable_length_costs_the_connection() {
+    let many = format!("X-Forwarded-For: {}1.1.1.1\r\n", "1.1.1.1,".repeat(31));
+    for mode in [DesyncMode::Monitor, DesyncMode::Defensive, DesyncMode::Strictest] {
+        for (line, extra) in [("TRACE / HTTP/1.1", ""), ("POST / HTTP/1.1", many.as_str())] {
+            for lengths in [
+                "Content-Length: 5\r\nContent-Length: 6\r\n",
+                "Content-Length: 5x\r\n",
+                "Transfer-Encoding: xx\r\n",
+            ] {
+                let mut world = World::tuned(1, |_, lb| lb.desync_mode = mode);
+                let client = world.client();
+                world.send(client, format!("{line}\r\nHost: h\r\n{extra}{lengths}\r\n{GET}"));
+                let sent = world.sent(client);
+                assert!(matches!(status_of(&sent), 400 | 501), "{lengths}: {sent}");
+                assert!(sent.contains("Connection: close"), "{sent}");
+                assert_eq!((sent.matches("HTTP/1.1 ").count(), world.targets().len()), (1, 0));
+            }
+        }
+    }
+    let mut world = World::new(1);
+    let client = world.client();
+    let both = "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    world.send(client, format!("TRACE / HTTP/1.1\r\nHost: h\r\n{both}{GET}"));
+    let sent = world.sent(client);
+    assert!(sent.starts_with("HTTP/1.1 405 ") && sent.contains("Connection: close"), "{sent}");
+    assert_eq!((world.targets().len(), world.logged(29).as_str()), (0, "BothTeClPresent"));
+}
+
 #[test]
 fn monitor_mode_lets_pass_what_can_be_written_safely() {
     let mut world = World::tuned(1, |_, lb| lb.desync_mode = DesyncMode::Monitor);
