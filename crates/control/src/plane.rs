@@ -192,7 +192,7 @@ impl Plane {
     /// another node bound before) is bound here, or becomes impaired.
     fn rebind(&self, state: &mut State, snapshot: &Snapshot, added: Vec<Arc<BoundSockets>>) {
         for published in &added {
-            let _ = published;
+            state.pending.remove(&published.addr());
         }
         let gone = |addr| snapshot.at_address(addr).is_none();
         let grown = state.sockets.with(added);

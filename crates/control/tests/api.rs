@@ -245,6 +245,25 @@ async fn pages_beside_the_api() {
     assert_eq!((health.status, health.body.as_str()), (200, "ok\n"));
     let metrics = exchange(world.address, get("/metrics").as_bytes()).await;
     assert_eq!((metrics.status, metrics.body.as_str()), (200, "weir_up 1\n"));
+    let head = "HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let health = exchange(world.address, head.as_bytes()).await;
+    assert_eq!((health.status, health.body.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn ordinary_calls_pass_big_bodies_that_do_not_come() {
+    let world = World::start().await;
+    let mut slow = Vec::new();
+    for _ in 0..80 {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nA";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let client = world.client();
+    let call = client.elb("DescribeLoadBalancers", &[]);
+    tokio::time::timeout(Duration::from_secs(10), call).await.expect("room for it").ok();
 }
 
 #[tokio::test]

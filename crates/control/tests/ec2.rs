@@ -5,7 +5,7 @@
 
 mod fixture;
 
-use fixture::{ACCOUNT, World};
+use fixture::{ACCOUNT, Client, World};
 
 // spec: control-plane §3.1 EC2 subset (114 of 830 actions, 966 shapes, 256 KB of model)
 #[tokio::test]
@@ -135,10 +135,17 @@ async fn instances_are_declared_and_change_state() {
     let status = client.ec2("DescribeInstanceStatus", &[]).await;
     assert_eq!(status.ok().texts("instanceId"), [ids[1].as_str()]);
     client.ec2("StartInstances", &[("InstanceId.1", &ids[0])]).await.ok();
+    let group = serving(&world, &client, &ids[0]).await;
     let ended = client.ec2("TerminateInstances", &[("InstanceId.1", &ids[0])]).await;
     ended.ok().holds("<name>shutting-down</name>");
     let one = client.ec2("DescribeInstances", &[("InstanceId.1", &ids[0])]).await;
     one.ok().holds("<name>terminated</name>").lacks("<privateIpAddress>");
+    // It drains, but only who asks for it by name is told.
+    let health = [("TargetGroupArn", group.as_str()), ("Targets.member.1.Id", ids[0].as_str())];
+    let all = client.elb("DescribeTargetHealth", &health[..1]).await;
+    all.ok().holds("<TargetHealthDescriptions/>");
+    let asked = client.elb("DescribeTargetHealth", &health).await;
+    asked.ok().holds("<Reason>Target.DeregistrationInProgress</Reason>");
     let none = client.ec2("DescribeInstances", &[("InstanceId.1", "i-0123456789abcdef0")]).await;
     none.refused(400, "InvalidInstanceID.NotFound");
     client
@@ -151,6 +158,18 @@ async fn instances_are_declared_and_change_state() {
         .ec2("DescribeImages", &[("ImageId.1", "ami-0")])
         .await
         .refused(400, "InvalidAMIID.NotFound");
+}
+
+/// A target group in use that holds the instance.
+async fn serving(world: &World, client: &Client, instance: &str) -> String {
+    let vpc = world.vpc();
+    let group = [("Name", "group"), ("Protocol", "HTTP"), ("Port", "80"), ("VpcId", vpc.as_str())];
+    let group = client.elb("CreateTargetGroup", &group).await.ok().text("TargetGroupArn");
+    let lb = client.load_balancer(world, "front").await;
+    client.listener(&lb, "80", &group).await;
+    let register = [("TargetGroupArn", group.as_str()), ("Targets.member.1.Id", instance)];
+    client.elb("RegisterTargets", &register).await.ok();
+    group
 }
 
 #[tokio::test]

@@ -294,6 +294,10 @@ impl Seam for Sockets<'_> {
         }
     }
 
+    fn unsent(&mut self, conn: Conn) -> Option<usize> {
+        self.links.token(conn).and_then(|token| self.io.unsent(token))
+    }
+
     fn record(&mut self, load_balancer: u64, line: &[u8]) {
         if let (Some(records), Ok(slot)) = (&mut self.links.records, u32::try_from(load_balancer)) {
             records.push(self.now, slot, line);

@@ -187,6 +187,12 @@ impl Io {
         }
     }
 
+    /// Bytes written to a stream that its peer has not acknowledged; `None` when the system does
+    /// not say.
+    pub fn unsent(&mut self, token: Token) -> Option<usize> {
+        self.slab.stream_mut(token).and_then(|stream| unacknowledged(&stream.socket))
+    }
+
     /// Whether the token still names a source.
     pub fn contains(&self, token: Token) -> bool {
         self.slab.contains(token)
@@ -499,6 +505,15 @@ pub(crate) fn reset_stream(stream: &TcpStream) {
     }
 }
 
+/// Bytes in the send queue of a connection.
+#[allow(unsafe_code)]
+fn unacknowledged(stream: &TcpStream) -> Option<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open for the time of the call, and the request writes one c_int.
+    let result = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    (result == 0).then(|| usize::try_from(bytes).ok()).flatten()
+}
+
 #[allow(unsafe_code)]
 fn bind_address_no_port(socket: &socket2::Socket) -> io::Result<()> {
     let on: libc::c_int = 1;
@@ -541,4 +556,21 @@ fn is_peer_fault(error: &io::Error) -> bool {
 
 fn stale() -> io::Error {
     io::Error::new(ErrorKind::NotConnected, "the token names no source")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_peer_has_not_taken_is_known() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (_far, _peer) = listener.accept().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let mut near = TcpStream::from_std(near);
+        assert_eq!(unacknowledged(&near), Some(0));
+        while near.write(&[0; 65_536]).is_ok() {}
+        assert!(unacknowledged(&near).is_some_and(|bytes| bytes > 0));
+    }
 }

@@ -14,7 +14,10 @@ pub const HEADERS_MAX: usize = 100;
 /// One request body, in bytes. The codecs have the same bound.
 // spec: control-plane §1.5 awsQuery wire format
 pub const BODY_BYTES_MAX: usize = weir_wire::limits::BODY_BYTES_MAX;
-/// All request bodies that are held at once, in KiB.
+/// Bodies up to this size, in bytes, are taken without waiting for room: nearly every call is
+/// small, and must get through while big bodies trickle in. The bound on connections bounds them.
+pub const BODY_SMALL_BYTES_MAX: usize = 64 * 1024;
+/// All bigger request bodies that are held at once, in KiB.
 pub const BODY_KIB_IN_FLIGHT_MAX: usize = 64 * 1024;
 /// Body bytes that are read and thrown away after a refusal, so that the client reads the answer.
 pub const DISCARD_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -51,3 +54,4 @@ pub const TAGGED_ARNS_MAX: usize = 20;
 pub const AUDIT_PARAMETERS_MAX: usize = 64 * 1024;
 
 const _: () = assert!(BODY_BYTES_MAX / 1024 <= BODY_KIB_IN_FLIGHT_MAX);
+const _: () = assert!(CONNECTIONS_MAX * BODY_SMALL_BYTES_MAX / 1024 <= BODY_KIB_IN_FLIGHT_MAX);

@@ -218,7 +218,8 @@ async fn answer(
     peer: SocketAddr,
     busy: Arc<AtomicBool>,
 ) -> Response<Full<Bytes>> {
-    if request.method() == Method::GET && request.uri().query().is_none() {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if is_read && request.uri().query().is_none() {
         match request.uri().path() {
             "/healthz" => return page(StatusCode::OK, "ok\n".into()),
             "/metrics" => return page(StatusCode::OK, (shared.metrics)()),
@@ -276,10 +277,14 @@ async fn take_body(
         Some(bytes) => bytes as usize,
         None => limits::BODY_BYTES_MAX,
     };
+    let big = bytes > limits::BODY_SMALL_BYTES_MAX;
     let room = bytes.div_ceil(1024) as u32;
     let whole = async {
-        let permit = Arc::clone(&shared.body_room).acquire_many_owned(room).await;
-        collect(body).await.map(|bytes| (bytes, permit.ok()))
+        let permit = match big {
+            true => Arc::clone(&shared.body_room).acquire_many_owned(room).await.ok(),
+            false => None,
+        };
+        collect(body).await.map(|bytes| (bytes, permit))
     };
     match timeout(limits::BODY_WAIT_MAX, whole).await {
         Ok(taken) => taken,

@@ -42,8 +42,8 @@ pub struct AccessRecord<'a> {
     pub received_bytes: u64,
     /// Response bytes with head.
     pub sent_bytes: u64,
-    /// `None` for a request that never became one.
-    pub request: Option<RequestLine<'a>>,
+    /// The first line, or what was sent instead of it.
+    pub request: RequestLine<'a>,
     /// As sent.
     pub user_agent: &'a [u8],
     /// The chosen group.
@@ -81,6 +81,15 @@ pub struct RequestLine<'a> {
     pub target: &'a [u8],
     /// As sent, for example `HTTP/1.1`.
     pub version: &'a [u8],
+}
+
+// === impl RequestLine ===
+
+impl<'a> RequestLine<'a> {
+    /// What stands for bytes that never became a request: they came to `host`, the load balancer.
+    pub fn unreadable(scheme: &'a str, host: &'a str, port: u16) -> Self {
+        Self { method: b"-", scheme, host: host.as_bytes(), port, target: b"-", version: b"-" }
+    }
 }
 
 /// Appends one line with its newline. Long fields are cut so that the line stays below
@@ -146,13 +155,7 @@ fn tail(out: &mut Vec<u8>, r: &AccessRecord<'_>) {
 }
 
 fn request(out: &mut Vec<u8>, r: &AccessRecord<'_>) {
-    let Some(line) = &r.request else {
-        // What AWS prints for bytes that never became a request.
-        out.extend_from_slice(b"\"- http://");
-        out.extend_from_slice(r.load_balancer.as_bytes());
-        out.extend_from_slice(b"- -\"");
-        return;
-    };
+    let line = &r.request;
     out.push(b'"');
     escaped(out, line.method, 64);
     out.push(b' ');
@@ -254,14 +257,14 @@ mod tests {
             target_status: Some(200),
             received_bytes: 34,
             sent_bytes: 366,
-            request: Some(RequestLine {
+            request: RequestLine {
                 method: b"GET",
                 scheme: "http",
                 host: b"www.example.com",
                 port: 80,
                 target: b"/?q=\"1\"",
                 version: b"HTTP/1.1",
-            }),
+            },
             user_agent: b"curl/7.46.0",
             target_group: "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/t/7",
             trace_id: b"Root=1-58337262-36d228ad5d99923122bbe354",
@@ -316,7 +319,7 @@ mod tests {
             target_processing_us: None,
             response_processing_us: None,
             target_status: None,
-            request: None,
+            request: RequestLine::unreadable("http", "lb.example.com", 80),
             user_agent: b"a b\"\n\\ \xff",
             rule_priority: None,
             ..record()
@@ -326,13 +329,14 @@ mod tests {
             host: b"a\" \"b",
             target: b"/\" \"",
             version: b"\"\r/1\t\" \"",
-            ..record().request.unwrap()
+            ..record().request
         };
-        for r in [record(), nothing, AccessRecord { request: Some(odd), ..record() }] {
+        for r in [record(), nothing, AccessRecord { request: odd, ..record() }] {
             let text = line(&r);
             assert_eq!(text.matches(['\n', '\r', '\t']).count(), 1);
             assert_eq!(fields(&text).len(), 33, "{text}");
         }
+        assert_eq!(fields(&line(&nothing))[12], "- http://lb.example.com:80- -");
     }
 
     #[test]
@@ -342,7 +346,7 @@ mod tests {
             user_agent: &long,
             trace_id: &long,
             redirect_url: &long,
-            request: Some(RequestLine { target: &long, ..record().request.unwrap() }),
+            request: RequestLine { target: &long, ..record().request },
             ..record()
         };
         assert!(line(&huge).len() < limits::LOG_LINE_MAX);

@@ -134,6 +134,7 @@ impl Engine {
             held: Vec::new(),
             backlog: Vec::new(),
             backlog_at: 0,
+            unsent: 0,
         };
         seam.arm(conn, now.mono_ms.saturating_add(client.idle_ms));
         self.table.insert(conn, Slot::Client(client));

@@ -115,7 +115,7 @@ impl Engine {
             }
             Err(error) => {
                 self.put_desk(desk);
-                self.refuse(seam, conn, cause_of(error));
+                self.refuse(seam, conn, cause_of(error), buf.len());
                 return Some(buf.len());
             }
         };
@@ -123,9 +123,16 @@ impl Engine {
         used
     }
 
-    /// Answers what never became a request.
-    pub(super) fn refuse<S: Seam>(&mut self, seam: &mut S, conn: Conn, cause: Cause) {
-        if let Some(x) = self.begin(seam, conn) {
+    /// Answers so many bytes that never became a request.
+    pub(super) fn refuse<S: Seam>(
+        &mut self,
+        seam: &mut S,
+        conn: Conn,
+        cause: Cause,
+        received: usize,
+    ) {
+        if let Some(mut x) = self.begin(seam, conn) {
+            x.received = received as u64;
             self.fail(seam, x, cause);
         }
     }

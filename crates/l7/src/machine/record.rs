@@ -49,6 +49,7 @@ impl Engine {
         let answered = x.target_status.is_some();
         let method = x.log.part(LogPart::Method);
         let version = x.log.part(LogPart::Version);
+        let scheme = plan.protocol.scheme();
         let compliant = x.verdict.tier == Tier::Compliant;
         AccessRecord {
             time_us: self.now.wall_us,
@@ -63,14 +64,17 @@ impl Engine {
             target_status: x.target_status,
             received_bytes: x.received,
             sent_bytes: x.sent,
-            request: (!method.is_empty()).then(|| RequestLine {
-                method,
-                scheme: plan.protocol.scheme(),
-                host: x.log.part(LogPart::Host),
-                port: plan.port,
-                target: x.log.part(LogPart::Target),
-                version: if version.is_empty() { b"HTTP/0.9" } else { version },
-            }),
+            request: match method.is_empty() {
+                true => RequestLine::unreadable(scheme, &plan.load_balancer.dns_name, plan.port),
+                false => RequestLine {
+                    method,
+                    scheme,
+                    host: x.log.part(LogPart::Host),
+                    port: plan.port,
+                    target: x.log.part(LogPart::Target),
+                    version: if version.is_empty() { b"HTTP/0.9" } else { version },
+                },
+            },
             user_agent: x.log.part(LogPart::UserAgent),
             target_group: x.group().map_or("", |group| group.arn.as_str()),
             trace_id: x.log.part(LogPart::TraceId),

@@ -53,6 +53,12 @@ pub trait Seam {
     /// Sets the one deadline of a connection (monotonic milliseconds), replacing the earlier one.
     fn arm(&mut self, conn: Conn, deadline_ms: u64);
 
+    /// Bytes sent that the peer has not acknowledged, when that is known: a connection may move
+    /// for long before there is room for more.
+    fn unsent(&mut self, _conn: Conn) -> Option<usize> {
+        None
+    }
+
     /// Takes one access-log line of the load balancer with this uid.
     fn record(&mut self, load_balancer: u64, line: &[u8]);
 }

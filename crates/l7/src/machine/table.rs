@@ -62,6 +62,8 @@ pub(super) struct Client {
     pub backlog: Vec<u8>,
     /// How many of them it has taken since.
     pub backlog_at: usize,
+    /// Bytes on their way to whom we wait for, when the idle timeout last asked.
+    pub unsent: usize,
 }
 
 /// What a client's connection is doing.

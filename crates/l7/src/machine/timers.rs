@@ -29,7 +29,28 @@ impl Engine {
         }
         // Should the connection outlive this, its next deadline counts from now.
         seam.arm(conn, self.now.mono_ms.saturating_add(idle_ms));
-        self.client_expired(seam, conn);
+        if !self.still_drains(seam, conn) {
+            self.client_expired(seam, conn);
+        }
+    }
+
+    /// Whether the bytes that we wait to get rid of still move. A socket has room again only when
+    /// a good part of its buffer is empty, which takes a slow reader longer than the timeout. Who
+    /// reads nothing at all is found out at the second timeout.
+    fn still_drains<S: Seam>(&mut self, seam: &mut S, conn: Conn) -> bool {
+        let Some(client) = self.table.client(conn) else { return false };
+        let (stalled, exchange) = (!client.is_flushed(), client.exchange);
+        let waits_for = if stalled {
+            Some(conn)
+        } else {
+            let Some(x) = exchange.and_then(|index| self.lift(index)) else { return false };
+            let target = x.target.filter(|_| !x.is_outbox_empty());
+            self.put(x);
+            target
+        };
+        let Some(unsent) = waits_for.and_then(|conn| seam.unsent(conn)) else { return false };
+        let Some(client) = self.table.client(conn) else { return false };
+        std::mem::replace(&mut client.unsent, unsent) != unsent
     }
 
     /// Nothing moved for the idle timeout: whose turn was it?
@@ -38,7 +59,10 @@ impl Engine {
         let stalled = !client.is_flushed();
         match client.phase {
             Phase::Head if client.held.is_empty() => self.drop_client(seam, conn, End::Close),
-            Phase::Head => self.refuse(seam, conn, Cause::RequestTimeout),
+            Phase::Head => {
+                let received = client.held.len();
+                self.refuse(seam, conn, Cause::RequestTimeout, received);
+            }
             Phase::Flushing(_) => self.drop_client(seam, conn, End::Reset),
             Phase::Skipping(_) | Phase::Lingering(_) => self.drop_client(seam, conn, End::Close),
             Phase::Exchange => {

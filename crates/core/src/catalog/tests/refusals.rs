@@ -591,6 +591,17 @@ fn target_quotas(w: &mut World) {
                 balancer: [1]";
     w.refuse("RegistrationsPerTargetTooMany", &register, text);
     w.catalog.settings.quotas = quotas;
+    // An instance that comes back while it drains counts like a new one.
+    let (three, instance) = (w.instance_group("three"), w.instance());
+    w.run(&Command::RuleCreate(rule_input(&listener, 2, forward(&three))));
+    let back = Command::TargetsRegister(targets(&three, &[&instance]));
+    w.run(&back);
+    w.run(&Command::TargetsDeregister(targets(&three, &[&instance])));
+    w.catalog.settings.quotas.targets_per_load_balancer = 1;
+    let text = "You have reached the maximum number of targets for a load balancer of type \
+                'application': [1]";
+    w.refuse("TargetsPerLoadBalancerTooMany", &back, text);
+    w.catalog.settings.quotas = quotas;
     w.run(&register);
 }
 

@@ -38,6 +38,7 @@ fn a_client_that_stops_in_the_middle_gets_a_408() {
         world.sleep(MINUTE_MS + 1);
         assert_eq!(status_of(&world.sent(client)), 408, "{part}");
         assert_eq!(world.logged(25), "RequestTimeout");
+        assert_eq!(world.logged(11), part.len().to_string());
         world.sleep(crate::limits::LINGER_MS);
         assert_eq!(world.ended(client), Some(End::Close));
         world.assert_quiet();
@@ -88,6 +89,40 @@ fn a_client_that_does_not_read_is_given_up() {
     world.sleep(MINUTE_MS + 1);
     assert_eq!((world.ended(client), world.ended(target)), (Some(End::Reset), Some(End::Reset)));
     assert_eq!(world.logged(25), "ClientStalled");
+    world.assert_quiet();
+}
+
+/// A socket has room again only when much of its buffer is empty: slow is not stalled.
+#[test]
+fn who_reads_slowly_is_not_given_up_on_either_side() {
+    let mut world = World::new(1);
+    let client = world.client();
+    world.send(client, GET);
+    let target = world.target();
+    world.net.line(client).room = Some(5);
+    world.send(target, "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nabc");
+    for unsent in [9_000, 8_000, 7_000] {
+        world.net.line(client).unsent = Some(unsent);
+        world.sleep(MINUTE_MS + 1);
+        assert_eq!((world.ended(client), world.ended(target)), (None, None));
+    }
+    world.sleep(MINUTE_MS + 1);
+    assert_eq!(world.ended(client), Some(End::Reset), "nothing moved any more");
+    assert_eq!(world.logged(25), "ClientStalled");
+
+    let mut world = World::new(1);
+    let client = world.client();
+    world.send(client, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n");
+    let target = world.target();
+    world.net.line(target).room = Some(5);
+    world.send(client, "b".repeat(800));
+    for unsent in [9_000, 8_000] {
+        world.net.line(target).unsent = Some(unsent);
+        world.sleep(MINUTE_MS + 1);
+        assert_eq!((world.ended(client), world.ended(target)), (None, None));
+    }
+    world.sleep(MINUTE_MS + 1);
+    assert_eq!(status_of(&world.sent(client)), 504);
     world.assert_quiet();
 }
 

@@ -45,6 +45,8 @@ struct Line {
     ended: Option<End>,
     half_closed: bool,
     deadline_ms: Option<u64>,
+    /// What the system says is on its way.
+    unsent: Option<usize>,
 }
 
 #[derive(Default)]
@@ -114,6 +116,10 @@ impl Seam for Net {
 
     fn arm(&mut self, conn: Conn, deadline_ms: u64) {
         self.line(conn).deadline_ms = Some(deadline_ms);
+    }
+
+    fn unsent(&mut self, conn: Conn) -> Option<usize> {
+        self.line(conn).unsent
     }
 
     fn record(&mut self, load_balancer: u64, line: &[u8]) {

@@ -217,10 +217,16 @@ fn refused_requests_get_their_status() {
         assert_eq!(status_of(&answer), status, "{:?}", &request[..20.min(request.len())]);
         assert!(answer.contains("Server: awselb/2.0\r\n"));
         assert_eq!(world.logged(9), status.to_string());
+        assert_eq!(world.logged(11), request.len().to_string());
         assert_ne!(world.logged(25), "-", "every error has a named cause");
         assert!(world.targets().is_empty());
         world.assert_quiet();
     }
+    let mut world = World::new(1);
+    let client = world.client();
+    world.send(client, "\x16\x03\x01");
+    assert!(world.logged(13).starts_with("- http://"), "{}", world.logged(13));
+    assert!(world.logged(13).ends_with(":80- -"), "{}", world.logged(13));
 }
 
 #[test]
