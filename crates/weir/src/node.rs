@@ -65,6 +65,7 @@ impl Node {
             tracing::warn!(waiver = waiver.name(), "a rule of AWS is waived by the settings");
         }
         let store = Arc::new(AnyStore::from(Sqlite::open(&config.data_dir, Default::default())?));
+        let used_before = Credentials::read(&config.data_dir).is_ok();
         let credentials = Credentials::establish(config)?;
         let block = Block::claim(&config.data_dir)?;
         let budget = Budget::of_process(config.threads).context("the descriptor limit")?;
@@ -86,6 +87,12 @@ impl Node {
         catalog.account = account;
         let settings = weir_control::Settings { catalog, credentials: credentials.control() };
         let authority = Authority::start(store, plane, settings).await?;
+        let loaded = authority.revision().0;
+        tracing::info!(revision = loaded, "catalog loaded");
+        if used_before && loaded == 0 {
+            let directory = config.data_dir.display();
+            tracing::warn!(%directory, "the store is empty although the directory was used before");
+        }
         reconcile::regions(&authority, block.second_octet())
             .await
             .map_err(|error| anyhow!("the default networks cannot be made: {error:?}"))?;
