@@ -19,7 +19,7 @@ use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use weir_core::catalog::{
@@ -274,8 +274,14 @@ impl Writer {
             .iter()
             .map(|d| Commit { changes: d.decision.changes.clone(), audit: Some(d.audit.clone()) })
             .collect();
+        let (calls, begun) = (batch.len(), Instant::now());
         match self.store.commit(self.revision, commits).await {
-            Ok(revision) => self.publish(revision, batch),
+            Ok(revision) => {
+                let commit_us = begun.elapsed().as_micros() as u64;
+                self.publish(revision, batch);
+                let publish_us = begun.elapsed().as_micros() as u64 - commit_us;
+                tracing::debug!(calls, commit_us, publish_us, revision = revision.0, "committed");
+            }
             Err(error) => self.undo(error, batch).await,
         }
     }

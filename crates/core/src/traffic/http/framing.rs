@@ -173,9 +173,9 @@ fn response_framing_by_lines<H: Headers>(headers: &H) -> Result<ResponseBody, Ma
         return Err(MalformedResponse);
     }
     match (codings, lengths) {
+        // Nobody asked for it (TE is not forwarded), and without its name the body means nothing.
+        (Codings { others: true, .. }, _) => Err(MalformedResponse),
         (Codings { chunked: 1, .. }, _) => Ok(ResponseBody::Chunked),
-        // A coding that is not chunked at the end: the close delimits, whatever the length says.
-        (Codings { others: true, .. }, _) => Ok(ResponseBody::UntilClose),
         (_, Lengths::None) => Ok(ResponseBody::UntilClose),
         (_, Lengths::One(length)) => Ok(ResponseBody::Length(length)),
         (_, Lengths::Contradictory) => Err(MalformedResponse),
@@ -299,8 +299,8 @@ mod tests {
             (&[cl("5")], Ok(ResponseBody::Length(5))),
             (&[cl("5"), cl("5")], Ok(ResponseBody::Length(5))),
             (&[te("chunked"), cl("5")], Ok(ResponseBody::Chunked)),
-            (&[te("gzip, chunked")], Ok(ResponseBody::Chunked)),
-            (&[te("gzip")], Ok(ResponseBody::UntilClose)),
+            (&[te("gzip, chunked")], Err(MalformedResponse)),
+            (&[te("gzip")], Err(MalformedResponse)),
             (&[te("identity"), cl("5")], Ok(ResponseBody::Length(5))),
             (&[te("chunked, gzip")], Err(MalformedResponse)),
             (&[te("chunked"), te("chunked")], Err(MalformedResponse)),
