@@ -59,7 +59,9 @@ impl Engine {
                 return self.put(x);
             }
             last = Cause::TargetConnectFailed;
-            if !self.exclude_target(&mut x) {
+            // It could not even begin, for want of a descriptor or a route: not the target's fault.
+            x.in_flight = None;
+            if !exclude(&mut x) {
                 return self.fail(seam, x, last);
             }
         }
@@ -110,6 +112,12 @@ impl Engine {
             let Some(target) = self.table.target(conn) else { continue };
             target.exchange = Some(x.index);
             target.last_ms = self.now.mono_ms;
+            // The timeout may have been lowered since the connection was opened.
+            let idle_ms = x.plan().load_balancer.idle_timeout_ms;
+            if idle_ms < target.idle_ms {
+                seam.arm(conn, self.now.mono_ms.saturating_add(idle_ms));
+            }
+            target.idle_ms = idle_ms;
             x.target = Some(conn);
             self.feed_target(seam, x, std::mem::take(body));
             if !(x.flags.deaf && x.flags.untouched) {
@@ -195,8 +203,7 @@ impl Engine {
                 group.cell.touch();
             }
         }
-        x.flags.fresh_only = false;
-        x.route.exclude(x.route.uid)
+        exclude(x)
     }
 
     /// The connection ended before the first byte of a response.
@@ -250,6 +257,12 @@ impl Engine {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         self.table.client(conn).map_or(unknown, |client| client.peer)
     }
+}
+
+/// The chosen target is not tried again for this request. `false` when enough were tried.
+fn exclude(x: &mut Exchange) -> bool {
+    x.flags.fresh_only = false;
+    x.route.exclude(x.route.uid)
 }
 
 fn eligible(all: &mut Vec<Vec<Eligible>>, slot: GroupSlot, place: usize) -> &mut Eligible {

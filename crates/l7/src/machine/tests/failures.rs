@@ -55,6 +55,25 @@ fn nobody_accepts() {
 }
 
 #[test]
+fn want_of_descriptors_is_not_the_targets_fault() {
+    let mut world = World::new(2);
+    world.net.exhausted = true;
+    let client = world.client();
+    world.send(client, GET);
+    assert_eq!(status_of(&world.sent(client)), 502);
+    for number in 1..=2 {
+        assert!(!world.cell(number).is_ejected());
+        assert_eq!(world.target_totals(number).connection_errors, 0);
+    }
+    world.net.exhausted = false;
+    world.send(client, GET);
+    let target = world.target();
+    world.send(target, OK);
+    assert_eq!(status_of(&world.sent(client)), 200);
+    world.assert_quiet();
+}
+
+#[test]
 fn nobody_is_registered() {
     let mut world = World::new(0);
     let client = world.client();

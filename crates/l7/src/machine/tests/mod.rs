@@ -54,6 +54,8 @@ struct Net {
     lines: Vec<Line>,
     refused: Vec<SocketAddr>,
     silent: Vec<SocketAddr>,
+    /// No connection can be begun: no descriptor is left.
+    exhausted: bool,
     records: Vec<(u64, String)>,
 }
 
@@ -99,6 +101,9 @@ impl Seam for Net {
     }
 
     fn connect(&mut self, to: SocketAddr) -> Option<Conn> {
+        if self.exhausted {
+            return None;
+        }
         Some(self.add(Line { to: Some(to), wanted: true, ..Line::default() }))
     }
 
