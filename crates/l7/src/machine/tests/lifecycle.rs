@@ -189,6 +189,28 @@ fn a_shorter_idle_timeout_holds_from_the_next_request() {
     assert_eq!(status_of(&world.sent(client)), 504);
 }
 
+/// A kept connection was opened under the old timeout; using it again takes the new one over.
+#[test]
+fn a_lowered_idle_timeout_reaches_kept_connections_of_targets() {
+    let mut world = World::new(1);
+    let client = world.client();
+    world.send(client, GET);
+    let target = world.target();
+    world.send(target, OK);
+    let mut builder = SnapshotBuilder::after(&world.snapshot, 1);
+    builder.remove_listener(world.listener);
+    let action = RoutingPlan::Forward(Weighted::new([(world.group, 1)]));
+    let rules = vec![RulePlan::new(Priority::Default, &[], action)];
+    builder.listener(LISTEN.parse().unwrap(), rules, |_, lb| lb.idle_timeout_ms = 1_000);
+    world.publish(builder.build());
+    let client = world.client();
+    world.send(client, GET);
+    world.send(target, OK);
+    assert_eq!(world.targets().len(), 1, "the kept connection was used again");
+    world.sleep(1_001);
+    assert!(world.ended(target).is_some(), "closed at the new timeout, not at the old one");
+}
+
 /// The timer of the connection attempt must not stand in for a shorter one.
 #[test]
 fn an_idle_connection_of_a_target_is_closed_at_a_short_timeout_too() {
