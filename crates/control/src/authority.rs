@@ -370,7 +370,7 @@ fn inverse(catalog: &Catalog, changes: &ChangeSet) -> ChangeSet {
     let mut undo = ChangeSet::default();
     for change in changes.changes.iter().rev() {
         let key = change.key();
-        match record(catalog, &key) {
+        match catalog.record(&key) {
             Some(resource) => undo.put(resource),
             None => undo.delete(key),
         }
@@ -389,7 +389,7 @@ fn records(after: &Catalog, subjects: &[ResourceKey]) -> Vec<Resource> {
                 | ResourceKey::Listener(_)
                 | ResourceKey::Rule(_)
         );
-        let Some(resource) = told.then(|| record(after, key)).flatten() else { continue };
+        let Some(resource) = told.then(|| after.record(key)).flatten() else { continue };
         let default = match &resource {
             Resource::Listener(listener) => after.rule(&listener.default_rule).cloned(),
             _ => None,
@@ -398,25 +398,4 @@ fn records(after: &Catalog, subjects: &[ResourceKey]) -> Vec<Resource> {
         out.extend(default.map(Resource::Rule));
     }
     out
-}
-
-/// The record of a key, if it exists.
-fn record(catalog: &Catalog, key: &ResourceKey) -> Option<Resource> {
-    Some(match key {
-        ResourceKey::Vpc(id) => Resource::Vpc(catalog.vpc(id)?.clone()),
-        ResourceKey::Subnet(id) => Resource::Subnet(catalog.subnet(id)?.clone()),
-        ResourceKey::SecurityGroup(id) => {
-            Resource::SecurityGroup(catalog.security_group(id)?.clone())
-        }
-        ResourceKey::Instance(id) => Resource::Instance(catalog.instance(id.as_str())?.clone()),
-        ResourceKey::TargetGroup(arn) => Resource::TargetGroup(catalog.target_group(arn)?.clone()),
-        ResourceKey::Registrations(arn) => {
-            Resource::Registrations(catalog.registrations(arn)?.clone())
-        }
-        ResourceKey::LoadBalancer(arn) => {
-            Resource::LoadBalancer(catalog.load_balancer(arn)?.clone())
-        }
-        ResourceKey::Listener(arn) => Resource::Listener(catalog.listener(arn)?.clone()),
-        ResourceKey::Rule(arn) => Resource::Rule(catalog.rule(arn)?.clone()),
-    })
 }

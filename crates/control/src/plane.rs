@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use weir_core::catalog::{Catalog, Change, ChangeSet, Resource, ResourceKey, Revision};
-use weir_core::resource::{LoadBalancer, LoadBalancerArn};
+use weir_core::resource::{Listener, LoadBalancer, LoadBalancerArn};
 use weir_core::snapshot::{NodeFacts, Snapshot, compile};
 use weir_net::budget::Budget;
 use weir_net::publication::{Epoch, Publisher};
@@ -223,20 +223,23 @@ impl Plane {
 /// The addresses that the changed load balancers and listeners listen on.
 fn wanted(after: &Catalog, changes: &ChangeSet) -> BTreeSet<SocketAddr> {
     let mut out = BTreeSet::new();
-    let mut add = |lb: &LoadBalancer, port: u16| {
-        out.extend(lb.zones.iter().map(|zone| SocketAddr::new(zone.address, port)));
+    let mut add = |lb: &LoadBalancer, listener: &Listener| {
+        if listener.is_carried() {
+            let addresses = lb.zones.iter().flat_map(|zone| zone.listens());
+            out.extend(addresses.map(|address| SocketAddr::new(address, listener.port)));
+        }
     };
     for change in &changes.changes {
         let Change::Put(resource) = change else { continue };
         match resource.as_ref() {
             Resource::LoadBalancer(lb) => {
                 for listener in after.listeners_of(&lb.arn) {
-                    add(lb, listener.port);
+                    add(lb, listener);
                 }
             }
             Resource::Listener(listener) => {
                 if let Some(lb) = after.load_balancer(&listener.load_balancer) {
-                    add(lb, listener.port);
+                    add(lb, listener);
                 }
             }
             _ => {}

@@ -104,6 +104,7 @@ impl Index {
                 names.insert(group.name.clone(), group.arn.clone());
             }
             Resource::Registrations(registrations) => self.registrations_insert(registrations),
+            Resource::ElasticAddress(_) | Resource::Certificate(_) | Resource::TrustStore(_) => {}
         }
     }
 
@@ -127,6 +128,7 @@ impl Index {
                 remove_inner(&mut self.target_groups, &group.region, &group.name, &group.arn);
             }
             Resource::Registrations(registrations) => self.registrations_remove(registrations),
+            Resource::ElasticAddress(_) | Resource::Certificate(_) | Resource::TrustStore(_) => {}
         }
     }
 

@@ -3,7 +3,9 @@
 //! Invariant: settings change no stored record; a quota that was lowered refuses what is new and
 //! keeps what exists.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
 
 use crate::limits;
 use crate::resource::{AccountId, Region};
@@ -21,6 +23,27 @@ pub struct Settings {
     pub quotas: Quotas,
     /// Departures from AWS that the operator asked for.
     pub waivers: BTreeSet<Waiver>,
+    /// Whether features that no plane carries yet are recorded instead of refused; see
+    /// [`super::unserved`].
+    pub allow_unserved_types: bool,
+    /// Where addresses come from.
+    pub addresses: AddressPlan,
+}
+
+/// Where the addresses of load balancers come from, and which of them this node can carry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressPlan {
+    /// Blocks that an interface of this node carries, the loopback block among them. A subnet
+    /// inside one of them is carried as it is.
+    pub carried: Vec<IpNet>,
+    /// Loopback addresses that stand in for subnets that nothing carries.
+    pub stand_in: Option<IpNet>,
+    /// Elastic addresses.
+    pub elastic: Vec<IpNet>,
+    /// Public addresses of internet-facing load balancers; empty: they have none but their own.
+    pub public: Vec<IpNet>,
+    /// Public addresses by `ipam-pool-…`.
+    pub ipam: BTreeMap<String, Vec<IpNet>>,
 }
 
 /// Quotas with AWS's defaults.
@@ -56,8 +79,20 @@ pub struct Quotas {
 /// A named departure from AWS, off unless the operator turns it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Waiver {
-    /// A load balancer may have subnets in a single zone.
+    /// `alb-two-azs`: a load balancer may have subnets in a single zone.
     SingleZone,
+    /// `sg-in-lb-vpc`: security groups may be of another VPC than the load balancer.
+    ForeignSecurityGroup,
+    /// `tg-in-lb-vpc`: target groups may be of another VPC than the load balancer.
+    ForeignTargetGroup,
+    /// `listener-needs-certificate`: HTTPS and TLS listeners may have no certificate.
+    NoCertificate,
+    /// `igw-for-internet-facing`: internet-facing load balancers need no internet gateway.
+    NoInternetGateway,
+    /// `subnet-eight-free`: subnets need no eight free addresses.
+    CrowdedSubnet,
+    /// `target-in-vpc`: instances may be of another VPC than the target group.
+    ForeignTarget,
 }
 
 // === impl Settings ===
@@ -71,6 +106,8 @@ impl Settings {
             domain: "amazonaws.com".to_owned(),
             quotas: Quotas::default(),
             waivers: BTreeSet::new(),
+            allow_unserved_types: false,
+            addresses: AddressPlan::default(),
         }
     }
 
@@ -84,12 +121,26 @@ impl Settings {
 
 impl Waiver {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::SingleZone];
+    pub const ALL: &[Self] = &[
+        Self::SingleZone,
+        Self::ForeignSecurityGroup,
+        Self::ForeignTargetGroup,
+        Self::NoCertificate,
+        Self::NoInternetGateway,
+        Self::CrowdedSubnet,
+        Self::ForeignTarget,
+    ];
 
     /// What the operator calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::SingleZone => "alb-two-azs",
+            Self::ForeignSecurityGroup => "sg-in-lb-vpc",
+            Self::ForeignTargetGroup => "tg-in-lb-vpc",
+            Self::NoCertificate => "listener-needs-certificate",
+            Self::NoInternetGateway => "igw-for-internet-facing",
+            Self::CrowdedSubnet => "subnet-eight-free",
+            Self::ForeignTarget => "target-in-vpc",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What AWS offers and this version refuses, in one table.
 //!
-//! A request that needs one of these is refused with the code that AWS uses for the nearest
-//! impossibility and a text that says plainly that Weir does not serve it: nothing is accepted
-//! and then ignored.
+//! A request that needs one of these is refused with `OperationNotPermitted` and a text that says
+//! plainly that Weir does not serve it: nothing is accepted and then ignored. With the setting
+//! `allow_unserved_types` it is recorded instead, and the load balancer's state says so.
 //!
 //! Invariant: a row leaves this table in the same change that starts to serve it.
 
@@ -37,53 +37,53 @@ features! {
     GatewayLoadBalancer "OperationNotPermitted"
         "Load balancers of type 'gateway' are not available in this version of Weir";
     /// `SubnetMappings` with more than a subnet.
-    SubnetMappingAddress "InvalidConfigurationRequest"
+    SubnetMappingAddress "OperationNotPermitted"
         "Addresses in SubnetMappings ({}) are not available for load balancers of type \
          'application' in this version of Weir";
     /// `CustomerOwnedIpv4Pool`.
-    CustomerOwnedPool "InvalidConfigurationRequest"
+    CustomerOwnedPool "OperationNotPermitted"
         "Customer-owned address pools ('{}') are not available in this version of Weir";
     /// `IpamPools`.
-    IpamPool "InvalidConfigurationRequest"
+    IpamPool "OperationNotPermitted"
         "IPAM pools ('{}') are not available in this version of Weir";
     /// `EnablePrefixForIpv6SourceNat=on`.
-    SourceNatPrefix "InvalidConfigurationRequest"
+    SourceNatPrefix "OperationNotPermitted"
         "EnablePrefixForIpv6SourceNat '{}' is not available in this version of Weir";
     /// HTTPS listeners.
-    HttpsListener "UnsupportedProtocol"
+    HttpsListener "OperationNotPermitted"
         "HTTPS listeners are not available in this version of Weir";
     /// HTTPS target groups.
-    HttpsTargetGroup "InvalidConfigurationRequest"
+    HttpsTargetGroup "OperationNotPermitted"
         "Target groups with protocol 'HTTPS' are not available in this version of Weir";
     /// Groups of other load balancer types.
-    TargetGroupProtocol "InvalidConfigurationRequest"
+    TargetGroupProtocol "OperationNotPermitted"
         "Target groups with protocol '{}' are not available in this version of Weir";
     /// `ProtocolVersion` HTTP2, GRPC.
-    ProtocolVersion "InvalidConfigurationRequest"
+    ProtocolVersion "OperationNotPermitted"
         "Target groups with protocol version '{}' are not available in this version of Weir";
     /// `TargetType` lambda, alb.
-    TargetType "InvalidConfigurationRequest"
+    TargetType "OperationNotPermitted"
         "Target groups with target type '{}' are not available in this version of Weir";
     /// IPv6 target groups.
-    Ipv6TargetGroup "InvalidConfigurationRequest"
+    Ipv6TargetGroup "OperationNotPermitted"
         "Target groups with IP address type '{}' are not available in this version of Weir";
     /// `TargetControlPort`.
-    TargetControlPort "InvalidConfigurationRequest"
+    TargetControlPort "OperationNotPermitted"
         "Target control ports ('{}') are not available in this version of Weir";
     /// Health checks over TLS.
-    HttpsHealthCheck "InvalidConfigurationRequest"
+    HttpsHealthCheck "OperationNotPermitted"
         "Health checks with protocol 'HTTPS' are not available in this version of Weir";
     /// `QuicServerId`.
-    QuicServer "InvalidConfigurationRequest"
+    QuicServer "OperationNotPermitted"
         "QUIC server ids ('{}') are not available in this version of Weir";
     /// Sticky weighted groups.
-    GroupStickiness "InvalidLoadBalancerAction"
+    GroupStickiness "OperationNotPermitted"
         "Target group stickiness in forward actions is not available in this version of Weir";
     /// Rule transforms.
-    Transforms "InvalidConfigurationRequest"
+    Transforms "OperationNotPermitted"
         "Transforms of type '{}' are not available in this version of Weir";
     /// A declared attribute whose non-default values change nothing yet.
-    AttributeValue "InvalidConfigurationRequest"
+    AttributeValue "OperationNotPermitted"
         "The attribute '{}' can only have its default value in this version of Weir";
     /// EC2 prefix lists in permissions.
     PrefixList "UnsupportedOperation"

@@ -1,7 +1,7 @@
 //! Amazon Resource Names of load-balancing resources.
 //!
 //! `arn:aws:elasticloadbalancing:<region>:<account>:<tail>`, where the tail names the resource.
-//! Only the four kinds that exist are parsed; each is its own type.
+//! Only the five kinds that exist are parsed; each is its own type.
 //!
 //! Invariant: a value of one of these types has the tail that its type promises, so the accessors
 //! below cannot fail.
@@ -23,6 +23,8 @@ string_id! {
     RuleArn,
     /// `…:targetgroup/<name>/<16 hex>`.
     TargetGroupArn,
+    /// `…:truststore/<name>/<16 hex>`.
+    TrustStoreArn,
 }
 
 /// The parts of any elasticloadbalancing ARN.
@@ -93,6 +95,7 @@ arn_kind!(LoadBalancerArn, "loadbalancer", families: true, ids: 1);
 arn_kind!(ListenerArn, "listener", families: true, ids: 2);
 arn_kind!(RuleArn, "listener-rule", families: true, ids: 3);
 arn_kind!(TargetGroupArn, "targetgroup", families: false, ids: 1);
+arn_kind!(TrustStoreArn, "truststore", families: false, ids: 1);
 
 fn prefix(region: &Region, account: &AccountId) -> String {
     format!("arn:aws:elasticloadbalancing:{region}:{account}:")
@@ -135,6 +138,13 @@ impl TargetGroupArn {
     /// Builds the ARN of a target group.
     pub fn build(region: &Region, account: &AccountId, name: &str, id: &str) -> Self {
         Self::new(format!("{}targetgroup/{name}/{id}", prefix(region, account)))
+    }
+}
+
+impl TrustStoreArn {
+    /// Builds the ARN of a trust store.
+    pub fn build(region: &Region, account: &AccountId, name: &str, id: &str) -> Self {
+        Self::new(format!("{}truststore/{name}/{id}", prefix(region, account)))
     }
 }
 

@@ -70,4 +70,15 @@ string_id! {
     InstanceId,
     /// `eni-` and 17 hexadecimal digits.
     InterfaceId,
+    /// `eipalloc-` and 17 hexadecimal digits.
+    AllocationId,
+    /// `igw-` and 17 hexadecimal digits.
+    InternetGatewayId,
+    /// `rtb-` and 17 hexadecimal digits.
+    RouteTableId,
+    /// `pl-` and 17 hexadecimal digits.
+    PrefixListId,
+    /// `arn:aws:acm:<region>:<account>:certificate/<uuid>`, or
+    /// `arn:aws:iam::<account>:server-certificate/[path/]<name>`.
+    CertificateArn,
 }

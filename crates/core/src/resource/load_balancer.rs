@@ -6,13 +6,13 @@
 //! Invariant: `zones` is sorted by zone name, holds each zone once, and every address lies in its
 //! subnet and belongs to no other record.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttributeValues, InterfaceId, LoadBalancerArn, Region, SecurityGroupId, SubnetId, Tags, VpcId,
-    ZoneName,
+    AllocationId, AttributeValues, InterfaceId, LoadBalancerArn, Region, SecurityGroupId, SubnetId,
+    Tags, VpcId, ZoneName,
 };
 
 /// `Type` in the API.
@@ -56,10 +56,35 @@ pub struct LoadBalancerZone {
     pub zone: ZoneName,
     /// The subnet that the address comes from.
     pub subnet: SubnetId,
-    /// Where the load balancer listens in this zone.
+    /// Its IPv4 address in the subnet.
     pub address: IpAddr,
-    /// The interface that carries the address, shown by `DescribeNetworkInterfaces`.
+    /// Its IPv6 address in the subnet, unless it is IPv4 only.
+    #[serde(default)]
+    pub ipv6: Option<Ipv6Addr>,
+    /// Its address from a public pool, when it has one.
+    #[serde(default)]
+    pub public: Option<PublicAddress>,
+    /// The loopback address that carries it when no interface of this node carries the subnet.
+    #[serde(default)]
+    pub stand_in: Option<IpAddr>,
+    /// Whether the caller chose the addresses; only such ones are shown.
+    // spec: control-plane §2.4 Validation / error messages (collect as data, one table in the server)
+    #[serde(default)]
+    pub chosen: bool,
+    /// `SourceNatIpv6Prefix`, when there is one.
+    #[serde(default)]
+    pub source_nat_prefix: Option<String>,
+    /// The interface that carries the addresses, shown by `DescribeNetworkInterfaces`.
     pub interface: InterfaceId,
+}
+
+/// An address that is not of the subnet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicAddress {
+    /// From a public pool, or an elastic address.
+    pub address: Ipv4Addr,
+    /// The elastic address that it is.
+    pub allocation: Option<AllocationId>,
 }
 
 /// What the store keeps of a load balancer.
@@ -93,6 +118,23 @@ pub struct LoadBalancer {
     pub attributes: AttributeValues,
     /// Tags.
     pub tags: Tags,
+}
+
+// === impl LoadBalancerZone ===
+
+impl LoadBalancerZone {
+    /// The addresses that its listeners bind.
+    pub fn listens(&self) -> impl Iterator<Item = IpAddr> {
+        let own = match self.stand_in {
+            Some(stand_in) => [Some(stand_in), None, None],
+            None => [
+                Some(self.address),
+                self.ipv6.map(IpAddr::V6),
+                self.public.as_ref().map(|public| IpAddr::V4(public.address)),
+            ],
+        };
+        own.into_iter().flatten()
+    }
 }
 
 // === impl LoadBalancerKind ===

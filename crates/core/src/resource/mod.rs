@@ -10,7 +10,9 @@
 pub mod action;
 pub mod arn;
 pub mod attribute;
+pub mod certificate;
 pub mod condition;
+pub mod elastic_address;
 pub mod hosted_zone;
 pub mod id;
 pub mod instance;
@@ -21,16 +23,22 @@ pub mod rule;
 pub mod security_group;
 pub mod ssl_policy;
 pub mod target_group;
+pub mod trust_store;
 
 pub use action::{Action, ActionKind, FixedResponse, Forward, Redirect, WeightedGroup};
-pub use arn::{ListenerArn, LoadBalancerArn, RuleArn, TargetGroupArn};
+pub use arn::{ListenerArn, LoadBalancerArn, RuleArn, TargetGroupArn, TrustStoreArn};
+pub use certificate::{Certificate, CertificateOrigin, SealedKey};
 pub use condition::{Condition, QueryPair};
+pub use elastic_address::ElasticAddress;
 pub use id::{
-    AccountId, InstanceId, InterfaceId, Region, SecurityGroupId, SubnetId, VpcId, ZoneName,
+    AccountId, AllocationId, CertificateArn, InstanceId, InterfaceId, InternetGatewayId,
+    PrefixListId, Region, RouteTableId, SecurityGroupId, SubnetId, VpcId, ZoneName,
 };
 pub use instance::{Instance, InstanceState};
-pub use listener::{Listener, ListenerProtocol};
-pub use load_balancer::{IpAddressType, LoadBalancer, LoadBalancerKind, LoadBalancerZone, Scheme};
+pub use listener::{Listener, ListenerProtocol, MutualAuthentication, MutualAuthenticationMode};
+pub use load_balancer::{
+    IpAddressType, LoadBalancer, LoadBalancerKind, LoadBalancerZone, PublicAddress, Scheme,
+};
 pub use network::{Subnet, Vpc};
 pub use rule::{Priority, Rule};
 pub use security_group::{SecurityGroup, SecurityGroupRule, TrafficPeer};
@@ -38,6 +46,7 @@ pub use target_group::{
     HealthCheck, HealthCheckPort, HealthCheckProtocol, Registrations, Target, TargetGroup,
     TargetGroupProtocol, TargetState, TargetType,
 };
+pub use trust_store::{Revocation, TrustStore};
 
 /// Tags of one resource, sorted by key.
 pub type Tags = std::collections::BTreeMap<String, String>;

@@ -16,6 +16,9 @@ pub struct Vpc {
     pub region: Region,
     /// 127.0.0.0/8 for a default VPC.
     pub cidr: IpNet,
+    /// Its IPv6 block, a /56, when it has one.
+    #[serde(default)]
+    pub ipv6_cidr: Option<IpNet>,
     /// Whether new resources land here when no VPC is named.
     pub is_default: bool,
     /// `igw-` and 17 hexadecimal digits, when one is attached.
@@ -41,6 +44,9 @@ pub struct Subnet {
     pub zone_id: String,
     /// Where addresses come from.
     pub cidr: IpNet,
+    /// Where its IPv6 addresses come from: a /64 of the VPC's block.
+    #[serde(default)]
+    pub ipv6_cidr: Option<IpNet>,
     /// Whether it is its zone's default.
     pub is_default: bool,
     /// Tags.

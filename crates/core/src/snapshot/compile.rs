@@ -131,7 +131,11 @@ impl Compiler<'_> {
                     dirty.members = true;
                     dirty.groups.extend(self.catalog.groups_with_target(id.as_str()).cloned());
                 }
-                ResourceKey::Vpc(_) | ResourceKey::Subnet(_) => {}
+                ResourceKey::Vpc(_)
+                | ResourceKey::Subnet(_)
+                | ResourceKey::ElasticAddress(_)
+                | ResourceKey::Certificate(_)
+                | ResourceKey::TrustStore(_) => {}
             }
         }
         dirty
@@ -321,7 +325,7 @@ impl Compiler<'_> {
 
     fn listener(&mut self, arn: &ListenerArn) {
         self.forget_addresses(arn);
-        let found = self.catalog.listener(arn);
+        let found = self.catalog.listener(arn).filter(|listener| listener.is_carried());
         let Some((listener, load_balancer)) = found.and_then(|listener| {
             Some((listener, Arc::clone(self.next.load_balancers.get(&listener.load_balancer)?)))
         }) else {
@@ -434,7 +438,7 @@ fn load_balancer_plan(
         account: node.account.clone(),
         region: lb.region.clone(),
         dns_name: lb.dns_name.clone(),
-        zones: lb.zones.iter().map(|z| (z.zone.clone(), z.address)).collect(),
+        zones: lb.zones.iter().flat_map(|z| z.listens().map(|ip| (z.zone.clone(), ip))).collect(),
         ingress,
         idle_timeout_ms: seconds("idle_timeout.timeout_seconds", 60),
         client_keep_alive_ms: seconds("client_keep_alive.seconds", 3_600),

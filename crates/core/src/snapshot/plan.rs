@@ -71,7 +71,7 @@ pub struct LoadBalancerPlan {
     pub region: Region,
     /// Host of HTTP/1.0 requests that bring none.
     pub dns_name: String,
-    /// Enabled zones and the address in each; `AddressEntry::zone` is an index into this.
+    /// Every address with its zone; `AddressEntry::zone` is an index into this.
     pub zones: Vec<(ZoneName, IpAddr)>,
     /// Asked at accept.
     pub ingress: Ingress,

@@ -34,6 +34,11 @@ impl<'a> Apply<'a> {
                 }
                 return Err(https_refusal(&input.tls));
             }
+            other => {
+                return Err(Refusal::ListenerProtocolInvalid {
+                    protocol: other.as_str().to_owned(),
+                });
+            }
         }
         let place = Place { region: &input.region, protocol, port };
         let actions = self.actions(place, &input.default_actions)?;
@@ -81,6 +86,10 @@ impl<'a> Apply<'a> {
             load_balancer: lb.arn.clone(),
             port,
             protocol,
+            certificates: Vec::new(),
+            ssl_policy: None,
+            alpn_policy: None,
+            mutual_authentication: None,
             default_rule,
             created_ms,
             attributes: AttributeValues::new(),
@@ -103,6 +112,11 @@ impl<'a> Apply<'a> {
                     return Err(Refusal::CertificateListWrong {});
                 }
                 return Err(https_refusal(&input.tls));
+            }
+            other => {
+                return Err(Refusal::ListenerProtocolInvalid {
+                    protocol: other.as_str().to_owned(),
+                });
             }
         }
         let port = input.port.unwrap_or(listener.port);

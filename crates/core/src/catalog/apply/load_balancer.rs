@@ -224,6 +224,11 @@ impl<'a> Apply<'a> {
                 zone: subnet.zone.clone(),
                 subnet: subnet.id.clone(),
                 address,
+                ipv6: None,
+                public: None,
+                stand_in: None,
+                chosen: false,
+                source_nat_prefix: None,
                 interface: InterfaceId::new(format!("eni-{}", self.rng.hex(EC2_ID_LEN))),
             });
         }

@@ -25,6 +25,7 @@ mod target_group;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::unserved::Feature;
 use super::{Catalog, Command, Decision, Refusal, Resource, ResourceKey};
 use crate::rng::Rng;
 use crate::time::Now;
@@ -107,6 +108,15 @@ impl<'a> Apply<'a> {
             // The caller matched every other variant.
             other => unreachable!("bug: {other:?} is no EC2 command"),
         }
+    }
+
+    /// Refuses what no plane carries yet, unless the operator wants it recorded. Judge the input
+    /// first: a bad request gets AWS's error either way.
+    fn unserved(&self, feature: Feature, value: impl Into<String>) -> Result<(), Refusal> {
+        if self.catalog.settings.allow_unserved_types {
+            return Ok(());
+        }
+        Err(Refusal::unserved(feature, value))
     }
 
     /// Adds a written record.

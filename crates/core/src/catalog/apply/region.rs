@@ -30,6 +30,7 @@ impl Apply<'_> {
             id: vpc.clone(),
             region: input.region.clone(),
             cidr: input.vpc_cidr,
+            ipv6_cidr: None,
             is_default: true,
             internet_gateway: Some(gateway),
             route_table,
@@ -44,6 +45,7 @@ impl Apply<'_> {
                 zone: zone.name.clone(),
                 zone_id: zone.id.clone(),
                 cidr: zone.cidr,
+                ipv6_cidr: None,
                 is_default: true,
                 tags: Tags::new(),
             }));

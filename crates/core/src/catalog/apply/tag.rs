@@ -77,6 +77,9 @@ fn tags_of(resource: &mut Resource) -> Option<&mut Tags> {
         Resource::Listener(r) => Some(&mut r.tags),
         Resource::Rule(r) => Some(&mut r.tags),
         Resource::TargetGroup(r) => Some(&mut r.tags),
+        Resource::ElasticAddress(r) => Some(&mut r.tags),
+        Resource::Certificate(r) => Some(&mut r.tags),
+        Resource::TrustStore(r) => Some(&mut r.tags),
         Resource::Registrations(_) => None,
     }
 }

@@ -43,7 +43,7 @@ fn every_refusal_is_tested() {
         seen.extend(world.seen);
         features.extend(world.features);
     }
-    let missing: Vec<_> = Refusal::KINDS.iter().filter(|kind| !seen.contains(*kind)).collect();
+    let missing: Vec<_> = Refusal::rows().filter(|row| !seen.contains(row.kind)).collect();
     assert!(missing.is_empty(), "no test refuses with {missing:?}");
     let missing: Vec<_> = Feature::ALL.iter().filter(|f| !features.contains(f)).collect();
     assert!(missing.is_empty(), "no test asks for {missing:?}");
@@ -367,7 +367,7 @@ fn load_balancer_features(w: &mut World, base: &LoadBalancerCreate) {
     w.unserved(Feature::NetworkLoadBalancer, "OperationNotPermitted", &network);
     w.unserved(Feature::GatewayLoadBalancer, "OperationNotPermitted", &gateway);
     let some = Some("x".to_owned());
-    let code = "InvalidConfigurationRequest";
+    let code = "OperationNotPermitted";
     let input = LoadBalancerCreate { customer_owned_pool: some.clone(), ..base.clone() };
     w.unserved(Feature::CustomerOwnedPool, code, &create(input));
     let input = LoadBalancerCreate { ipam_pool: some.clone(), ..base.clone() };
@@ -416,7 +416,7 @@ fn group_members(w: &mut World) {
     };
     let text = "Protocol version 'HTTP9' must be one of 'HTTP1, HTTP2, GRPC'";
     w.refuse("ProtocolVersionInvalid", &version("HTTP9"), text);
-    let code = "InvalidConfigurationRequest";
+    let code = "OperationNotPermitted";
     w.unserved(Feature::ProtocolVersion, code, &version("GRPC"));
     let bare = TargetGroupCreate { port: None, protocol: None, vpc: None, ..lambda };
     w.unserved(Feature::TargetType, code, &create(bare));
@@ -497,7 +497,7 @@ fn group_health(w: &mut World) {
         w.refuse(kind, &create(w, input), text);
     }
     let https = HealthCheckInput { protocol: text("HTTPS"), ..none() };
-    let code = "InvalidConfigurationRequest";
+    let code = "OperationNotPermitted";
     w.unserved(Feature::HttpsHealthCheck, code, &create(w, https));
 }
 
@@ -522,7 +522,7 @@ fn target_instances(w: &mut World) {
     w.refuse("TargetZoneOnInstance", &Command::TargetsRegister(zoned), text);
     let mut quic = targets(&group, &[&running]);
     quic.targets[0].quic_server = Some("0x1".to_owned());
-    let code = "InvalidConfigurationRequest";
+    let code = "OperationNotPermitted";
     w.unserved(Feature::QuicServer, code, &Command::TargetsRegister(quic));
     let (vpc, _) = second_vpc(w);
     let foreign = TargetGroupCreate {
@@ -676,7 +676,7 @@ fn attribute_values(w: &mut World) {
     let text = "Access log prefix 'a/../b' is not valid: it cannot contain 'AWSLogs' or '..', or \
                 begin with '/'";
     w.refuse("LogPrefixInvalid", &on_lb(&[("access_logs.s3.prefix", "a/../b")]), text);
-    let code = "InvalidConfigurationRequest";
+    let code = "OperationNotPermitted";
     let sticky = on_group(&[("stickiness.enabled", "true")]);
     w.unserved(Feature::AttributeValue, code, &sticky);
     w.unserved(Feature::AttributeValue, code, &on_group(&[("slow_start.duration_seconds", "30")]));

@@ -48,7 +48,7 @@ fn listener_tls(w: &mut World, base: &ListenerCreate, existing: &str) {
     let https = TlsInput { certificates: certificates.clone(), ssl_policy: policy("x"), ..none() };
     w.refuse("SslPolicyNotFound", &with("HTTPS", https), "SSL policy 'x' not found");
     let https = TlsInput { certificates: certificates.clone(), ..none() };
-    w.unserved(Feature::HttpsListener, "UnsupportedProtocol", &with("HTTPS", https.clone()));
+    w.unserved(Feature::HttpsListener, "OperationNotPermitted", &with("HTTPS", https.clone()));
     let text = "Certificates cannot be specified for HTTP listeners";
     w.refuse("CertificateOnHttp", &with("HTTP", https), text);
     let tls = TlsInput { ssl_policy: policy("ELBSecurityPolicy-2016-08"), ..none() };
@@ -189,7 +189,7 @@ fn forwards(w: &mut World, lb: &str, group: &str, other: &str) {
     w.refuse("ForwardStickinessDurationMissing", &sticky(true, None), text);
     let text = "Target group stickiness duration '604801' must be between '1-604800' inclusive";
     w.refuse("ForwardStickinessDurationRange", &sticky(false, Some(604_801)), text);
-    w.unserved(Feature::GroupStickiness, "InvalidLoadBalancerAction", &sticky(true, Some(60)));
+    w.unserved(Feature::GroupStickiness, "OperationNotPermitted", &sticky(true, Some(60)));
 }
 
 fn associations(w: &mut World, lb: &str, group: &str, other: &str) {
@@ -262,7 +262,7 @@ pub(super) fn rules(w: &mut World) {
     let text = "Transforms and ResetTransforms cannot be specified at the same time";
     w.refuse("TransformsAndReset", &Command::RuleModify(both), text);
     let rewrite = RuleCreate { transforms, ..rule_input(&listener, 3, fixed("200")) };
-    w.unserved(Feature::Transforms, "InvalidConfigurationRequest", &Command::RuleCreate(rewrite));
+    w.unserved(Feature::Transforms, "OperationNotPermitted", &Command::RuleCreate(rewrite));
     w.catalog.settings.quotas.rules_per_load_balancer = 2;
     let text = "You have reached the maximum number of rules for a load balancer of type \
                 'application': [2]";

@@ -107,8 +107,8 @@ impl World {
         assert_eq!(refusal.kind(), kind, "{refusal}");
         assert_eq!(refusal.message(), text, "{kind}");
         self.seen.insert(refusal.kind());
-        if let Refusal::Unserved { feature, .. } = refusal {
-            self.features.push(*feature);
+        if let Refusal::Unserved(unserved) = refusal {
+            self.features.push(unserved.feature);
         }
     }
 
@@ -116,7 +116,7 @@ impl World {
     pub fn unserved(&mut self, feature: Feature, code: &str, command: &Command) {
         let refusal = self.catalog.apply(command, self.now, &mut self.rng).unwrap_err();
         assert!(
-            matches!(&refusal, Refusal::Unserved { feature: f, .. } if *f == feature),
+            matches!(&refusal, Refusal::Unserved(unserved) if unserved.feature == feature),
             "{refusal}"
         );
         assert_eq!(refusal.code(), code);

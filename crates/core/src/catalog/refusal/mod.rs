@@ -6,7 +6,15 @@
 //! Invariant: a refusal is the caller's fault; it never stands for an outage or a bug.
 // spec: control-plane §2.4 Validation / error messages (collect as data, one table in the server)
 
+mod certificate;
+mod network;
+mod trust_store;
+
 use super::unserved::Feature;
+
+pub use certificate::CertificateRefusal;
+pub use network::NetworkRefusal;
+pub use trust_store::TrustStoreRefusal;
 
 /// How sure we are of a wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,28 +30,34 @@ pub enum Confidence {
 }
 
 macro_rules! refusals {
-    ($($name:ident { $($field:ident),* } $confidence:ident $code:literal $message:literal;)*) => {
-        /// A refused command or query. The text of each variant is its documentation.
+    (
+        $(#[$enum_doc:meta])*
+        $enum:ident
+        $([$($(#[$inner_doc:meta])* $inner:ident($inner_type:ident)),* $(,)?])?
+        $($name:ident { $($field:ident),* } $confidence:ident $code:literal $message:literal;)*
+    ) => {
+        $(#[$enum_doc])*
         #[allow(missing_docs, reason = "every field is a placeholder of the message above it")]
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Refusal {
+        pub enum $enum {
             $(
                 #[doc = concat!("`", $code, "`: ", $message)]
                 $name { $($field: String),* },
             )*
-            /// A feature of AWS that this version does not serve; see [`super::unserved`].
-            Unserved { feature: Feature, value: String },
+            $($($(#[$inner_doc])* $inner($inner_type),)*)?
         }
 
-        impl Refusal {
-            /// The name of every variant, for the test that counts them.
-            pub const KINDS: &[&str] = &[$(stringify!($name),)* "Unserved"];
+        impl $enum {
+            /// Every row of this table, for the test that counts them.
+            pub const ROWS: &[Row] = &[$(
+                Row { kind: stringify!($name), code: $code, confidence: Confidence::$confidence },
+            )*];
 
             /// The name of this variant.
             pub fn kind(&self) -> &'static str {
                 match self {
                     $(Self::$name { .. } => stringify!($name),)*
-                    Self::Unserved { .. } => "Unserved",
+                    $($(Self::$inner(inner) => inner.kind(),)*)?
                 }
             }
 
@@ -51,7 +65,7 @@ macro_rules! refusals {
             pub fn code(&self) -> &'static str {
                 match self {
                     $(Self::$name { .. } => $code,)*
-                    Self::Unserved { feature, .. } => feature.code(),
+                    $($(Self::$inner(inner) => inner.code(),)*)?
                 }
             }
 
@@ -59,7 +73,7 @@ macro_rules! refusals {
             pub fn message(&self) -> String {
                 match self {
                     $(Self::$name { $($field),* } => format!($message),)*
-                    Self::Unserved { feature, value } => feature.message(value),
+                    $($(Self::$inner(inner) => inner.message(),)*)?
                 }
             }
 
@@ -67,14 +81,54 @@ macro_rules! refusals {
             pub fn confidence(&self) -> Confidence {
                 match self {
                     $(Self::$name { .. } => Confidence::$confidence,)*
-                    Self::Unserved { .. } => Confidence::Own,
+                    $($(Self::$inner(inner) => inner.confidence(),)*)?
                 }
             }
         }
+
+        $($(impl From<$inner_type> for $enum {
+            fn from(inner: $inner_type) -> Self {
+                Self::$inner(inner)
+            }
+        })*)?
     };
 }
 
+pub(crate) use refusals;
+
+/// One row of a table of refusals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The name of the variant.
+    pub kind: &'static str,
+    /// The wire code.
+    pub code: &'static str,
+    /// How sure we are of the wording.
+    pub confidence: Confidence,
+}
+
+/// A feature of AWS that this version does not carry; see [`super::unserved`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unserved {
+    /// What it is.
+    pub feature: Feature,
+    /// What was asked for.
+    pub value: String,
+}
+
 refusals! {
+    /// A refused command or query. The text of each variant is its documentation.
+    Refusal
+    [
+        /// A row of the table of networks and addresses.
+        Network(NetworkRefusal),
+        /// A row of the table of certificates.
+        Certificate(CertificateRefusal),
+        /// A row of the table of trust stores.
+        TrustStore(TrustStoreRefusal),
+        /// A feature that this version does not carry.
+        Unserved(Unserved),
+    ]
     // --- names and ARNs
     LoadBalancerNameTooLong { name } Verified "ValidationError"
         "The load balancer name '{name}' cannot be longer than '32' characters";
@@ -528,7 +582,38 @@ refusals! {
 impl Refusal {
     /// Refuses a feature that this version does not serve; `value` is what was asked for.
     pub fn unserved(feature: Feature, value: impl Into<String>) -> Self {
-        Self::Unserved { feature, value: value.into() }
+        Self::Unserved(Unserved { feature, value: value.into() })
+    }
+
+    /// Every row of every table, for documentation and tests.
+    pub fn rows() -> impl Iterator<Item = &'static Row> {
+        let tables =
+            [Self::ROWS, NetworkRefusal::ROWS, CertificateRefusal::ROWS, TrustStoreRefusal::ROWS];
+        tables.into_iter().flatten()
+    }
+}
+
+// === impl Unserved ===
+
+impl Unserved {
+    /// The name of its variant.
+    pub fn kind(&self) -> &'static str {
+        "Unserved"
+    }
+
+    /// The wire code.
+    pub fn code(&self) -> &'static str {
+        self.feature.code()
+    }
+
+    /// The text for the caller.
+    pub fn message(&self) -> String {
+        self.feature.message(&self.value)
+    }
+
+    /// The text is our own.
+    pub fn confidence(&self) -> Confidence {
+        Confidence::Own
     }
 }
 
