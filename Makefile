@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up build test lint fmt bench soak deny fuzz codegen clean-tools
+.PHONY: help up build test lint fmt bench bench-control soak deny fuzz codegen clean-tools
 
 # rustup's directory is not always on the path of a fresh login.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -38,6 +38,10 @@ fmt: ## format every crate
 bench: ## measure against the floor and the Debian peers (see docs/performance.md)
 	@scripts/prepare bench
 	@scripts/bench $(ARGS)
+
+bench-control: ## measure the control plane at scale: 1,000 load balancers (ARGS="--clients 8")
+	@scripts/prepare build
+	@scripts/bench-control $(ARGS)
 
 soak: ## thousands of simulation seeds (SEEDS=10000 FIRST=1)
 	@scripts/prepare build

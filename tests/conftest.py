@@ -17,6 +17,7 @@ import socket
 import socketserver
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -32,11 +33,12 @@ START_SECONDS = 30
 class Weir:
     """One running instance."""
 
-    def __init__(self, data_dir, extra_env=None, config=None, prefix=()):
+    def __init__(self, data_dir, extra_env=None, config=None, prefix=(), api="127.0.0.1:0"):
         self.data_dir = pathlib.Path(data_dir)
         self.extra_env = extra_env or {}
         self.config = config
         self.prefix = list(prefix)
+        self.api = api
         self.process = None
         self.lines = []
 
@@ -45,7 +47,7 @@ class Weir:
         return env | self.extra_env
 
     def start(self):
-        command = [*self.prefix, BIN, "up", "--data-dir", str(self.data_dir), "--api", "127.0.0.1:0"]
+        command = [*self.prefix, BIN, "up", "--data-dir", str(self.data_dir), "--api", self.api]
         if self.config:
             command += ["--config", str(self.config)]
         self.stderr = open(str(self.data_dir) + ".log", "ab")
@@ -66,7 +68,7 @@ class Weir:
             if line is None:
                 raise RuntimeError(f"weir did not start:\n{self.log()}")
             self.lines.append(line)
-            if found := re.search(r"API on (http://\S+)", line):
+            if found := re.search(r"API on (https?://\S+)", line):
                 self.endpoint = found.group(1)
                 break
         self.env = self.read_env()
@@ -127,6 +129,19 @@ class Weir:
             ["curl", "-sS", "--max-time", "20", *args, url], capture_output=True, text=True,
             env=self.base_env(),
         )
+
+
+def certificate(name, days=30, key="rsa:2048"):
+    """A self-signed certificate for a host name, and its key: PEM, as bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        cert, private = pathlib.Path(folder, "cert.pem"), pathlib.Path(folder, "key.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", key, "-nodes", "-days", str(days),
+             "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
+             "-keyout", str(private), "-out", str(cert)],
+            check=True, capture_output=True,
+        )
+        return cert.read_bytes(), private.read_bytes()
 
 
 class Target:

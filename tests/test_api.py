@@ -173,10 +173,11 @@ def test_actions(caller):
     assert code == (400, "InvalidAction"), message
     classic = error("Action=DescribeLoadBalancers&Version=2012-06-01")
     assert classic[0] == (400, "InvalidAction")
+    # Every action of the model is built: what is missing is a parameter.
     for action in ("CreateTrustStore", "ModifyCapacityReservation", "AddListenerCertificates",
                    "ModifyIpPools", "GetResourcePolicy"):
         code, message = error(f"Action={action}&Version=2015-12-01")
-        assert code == (400, "InvalidAction") and action in message, (action, code, message)
+        assert code == (400, "ValidationError"), (action, code, message)
     code, message = error("Action=CreateVpc&Version=2016-11-15", service="ec2")
     assert code == (400, "InvalidAction") and "CreateVpc" in message
 

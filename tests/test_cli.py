@@ -63,8 +63,8 @@ def test_other_mistakes(tmp_path):
     missing = weir_command("up", "--data-dir", str(tmp_path / "d"), "--config", str(tmp_path / "none"))
     assert missing.returncode == 1 and str(tmp_path / "none") in missing.stderr
     assert weir_command("up", "--api", "localhost").returncode == 2
-    outside = weir_command("up", "--data-dir", str(tmp_path / "d"), "--api", "0.0.0.0:0")
-    assert outside.returncode == 1 and "loopback" in outside.stderr
+    outside = weir_command("up", "--data-dir", str(tmp_path / "d"), "--api", "http://0.0.0.0:0")
+    assert outside.returncode == 1 and "api_insecure" in outside.stderr
     account = weir_command("up", "--data-dir", str(tmp_path / "d"), "--api", "127.0.0.1:0",
                            env={"WEIR_ACCOUNT_ID": "12"})
     assert account.returncode == 1 and "12 digits" in account.stderr
@@ -86,7 +86,7 @@ def test_env_can_be_evaluated(weir):
     url, key, length, *rest = done.stdout.split()
     assert url == weir.endpoint and key == weir.env["AWS_ACCESS_KEY_ID"]
     assert int(length) >= 40 and rest == ["us-east-1", "us-east-1", "none"]
-    assert (weir.data_dir / "api-address").read_text().strip() == weir.endpoint[7:]
+    assert (weir.data_dir / "api-address").read_text().strip() == weir.endpoint
 
 
 def test_files_of_the_data_directory_are_private(weir):

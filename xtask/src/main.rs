@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout, reason = "a command line tool speaks on standard output")]
 
 mod codegen;
+mod coverage;
 mod finding;
 mod graph;
 mod layers;
@@ -40,6 +41,8 @@ enum Command {
         /// The directory `botocore/data`.
         data: PathBuf,
     },
+    /// Check that a test names every action, error code, attribute, condition and action type.
+    Coverage,
     /// Check the allowed arrows between crates and the dependency policy of deny.toml.
     Layers,
     /// Check the house rules of STYLE.md that a program can check.
@@ -52,6 +55,12 @@ fn main() -> Result<ExitCode> {
     match args.command {
         Command::Codegen => codegen::run().map(|()| ExitCode::SUCCESS),
         Command::Prune { data } => codegen::prune(&data).map(|()| ExitCode::SUCCESS),
+        Command::Coverage => {
+            let (findings, counts) = coverage::check(&root)?;
+            let counts: Vec<String> = counts.iter().map(|(k, n)| format!("{n} {k}s")).collect();
+            println!("coverage: {}", counts.join(", "));
+            Ok(report("coverage", &findings))
+        }
         Command::Layers => Ok(report("layers", &layers::check(&root)?)),
         Command::Tidy => Ok(report("tidy", &tidy::check(&root)?)),
     }

@@ -36,6 +36,12 @@ pub const SOURCES: u32 = 250;
 pub const HELPER_LIVES: Duration = Duration::from_secs(3_600);
 /// How long a load process may take beyond its warm-up and window.
 pub const LOAD_GRACE: Duration = Duration::from_secs(40);
+/// A call of the API that is not answered by then has failed.
+pub const CALL_WITHIN: Duration = Duration::from_secs(60);
+/// Bytes of an answer of the API.
+pub const PAGE_MAX: usize = 16 * 1024 * 1024;
+/// Load balancers that are asked for a page, at least.
+pub const DOORS: usize = 50;
 /// Rounds that may be asked for.
 pub const ROUNDS_MAX: u32 = 50;
 /// Rules of an equal engine.

@@ -1,4 +1,5 @@
-//! `weir-bench`: measures Weir beside a do-nothing relay, haproxy and nginx.
+//! `weir-bench`: measures Weir beside a do-nothing relay, haproxy and nginx, and its control plane
+//! at scale (`control`, which `make bench-control` calls).
 //!
 //! `run` is what `make bench` calls. It starts everything else, also itself, as `target`, `load`
 //! and `relay`: one proxy alone on one core, load and target on the other. `docs/performance.md`
@@ -8,6 +9,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod control;
 mod engine;
 mod limits;
 mod load;
@@ -46,6 +48,8 @@ struct Cli {
 enum Task {
     /// Run workloads through engines and report
     Run(RunArgs),
+    /// The control plane at scale, through its API
+    Control(control::ControlArgs),
     /// Be the target: answers by the end of the path
     Target {
         /// Where to listen; port 0 picks a free one
@@ -123,6 +127,7 @@ struct Scratch(PathBuf);
 fn main() -> Result<()> {
     match Cli::parse().command {
         Task::Run(args) => run(&args),
+        Task::Control(args) => control(&args),
         Task::Target { listen } => target::run(listen),
         Task::Relay { listen, target } => engine::relay_run(listen, target),
         Task::Load(args) => load::run(load::Plan {
@@ -149,6 +154,28 @@ fn run(args: &RunArgs) -> Result<()> {
         let document = std::fs::read_to_string(path).with_context(place)?;
         let document = report::insert(&document, &report).with_context(place)?;
         std::fs::write(path, document).with_context(place)?;
+        writeln!(out, "written to {}", path.display())?;
+    }
+    Ok(())
+}
+
+fn control(args: &control::ControlArgs) -> Result<()> {
+    let scratch = Scratch::make()?;
+    let mut out = io::stdout();
+    writeln!(out, "{}; load average {}", machine(), first_words("/proc/loadavg", 3))?;
+    let report = control::run(args, &scratch.0)?;
+    writeln!(out, "\n{report}")?;
+    if let Some(path) = &args.doc {
+        let place = || format!("{}", path.display());
+        let document = std::fs::read_to_string(path).with_context(place)?;
+        let about = format!(
+            "* Command: `make bench-control`, {}\n* Machine: {}; load average at the end {}\n\n",
+            said(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"])),
+            machine(),
+            first_words("/proc/loadavg", 3)
+        );
+        let document = report::insert_control(&document, &format!("{about}{report}"));
+        std::fs::write(path, document.with_context(place)?).with_context(place)?;
         writeln!(out, "written to {}", path.display())?;
     }
     Ok(())

@@ -129,6 +129,13 @@ impl Process {
         lines[lines.len().saturating_sub(5)..].join(" | ")
     }
 
+    /// Ends it without asking, as a power cut would.
+    pub fn kill(&mut self) {
+        // Both may fail only when it has ended meanwhile.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Asks it to end, then makes it.
     fn stop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(None)) {

@@ -20,6 +20,9 @@ use crate::stats::{Spread, quantile, ratios};
 const BEGIN: &str = "<!-- make bench writes from here -->";
 const END: &str = "<!-- to here -->";
 
+/// The part that is the control plane's.
+const CONTROL_BEGIN: &str = "<!-- make bench-control writes from here -->";
+
 /// What the numbers were made with.
 #[derive(Clone, Debug)]
 pub struct Circumstances {
@@ -56,9 +59,18 @@ pub fn render(runs: &Runs, about: &Circumstances) -> Result<String> {
 
 /// Puts a report in its place in a document.
 pub fn insert(document: &str, report: &str) -> Result<String> {
-    let (before, rest) = document.split_once(BEGIN).context("the document has no place for it")?;
+    insert_at(document, BEGIN, report)
+}
+
+/// Puts a report about the control plane in its place in a document.
+pub fn insert_control(document: &str, report: &str) -> Result<String> {
+    insert_at(document, CONTROL_BEGIN, report)
+}
+
+fn insert_at(document: &str, begin: &str, report: &str) -> Result<String> {
+    let (before, rest) = document.split_once(begin).context("the document has no place for it")?;
     let (_, after) = rest.split_once(END).context("the document's place has no end")?;
-    Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", report.trim()))
+    Ok(format!("{before}{begin}\n\n{}\n\n{END}{after}", report.trim()))
 }
 
 fn circumstances(text: &mut String, about: &Circumstances) -> Result<()> {

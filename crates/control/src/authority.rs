@@ -3,13 +3,14 @@
 //!
 //! ```text
 //! submit ─▶ queue ─▶ decide on `working` ─▶ bind sockets ─▶ commit (one transaction per batch)
-//!                          │ refused                │ failed: undo, release the sockets
+//!                          │ refused: waits with    │ failed: undo, release the sockets
+//!                          │ the batch it leans on  │
 //!                          ▼                        ▼
 //!                        reply       absorb into `visible` ─▶ publish ─▶ threads run it ─▶ reply
 //! ```
 //!
-//! Two copies of the catalog: `working` is ahead by what is being committed, `visible` is what
-//! readers see and holds only what is durable.
+//! Two versions of the catalog, which share what they have in common: `working` is ahead by what
+//! is being committed, `visible` is what readers see and holds only what is durable.
 //!
 //! Invariant: a caller is answered with success only when its change is durable, visible to
 //! readers, and run by every data thread (or one of them missed the deadline, which is an outage
@@ -18,7 +19,7 @@
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -29,12 +30,13 @@ use weir_core::catalog::{
 use weir_core::resource::LoadBalancerArn;
 use weir_core::rng::Rng;
 use weir_core::snapshot::Snapshot;
-use weir_net::sockets::BindError;
-use weir_store::{AnyStore, Commit, CommitError, Outage, Store};
+use weir_store::{AnyStore, Commit, CommitError, EventPage, EventQuery, Outage, Store};
 
 use crate::clock;
-use crate::plane::{Plane, Prepared};
+use crate::plane::{Plane, PrepareError, Prepared};
 use crate::settings::Settings;
+use crate::trail::{Pending, Trail, trail};
+use crate::vault::Vault;
 
 /// Commands that may wait for the writer; more are told to come back.
 const QUEUE_MAX: usize = 1_024;
@@ -73,13 +75,16 @@ pub enum StartError {
 }
 
 struct Inner {
-    visible: RwLock<Catalog>,
+    visible: RwLock<Arc<Catalog>>,
     revision: AtomicU64,
     queue: mpsc::Sender<Submission>,
     plane: Arc<Plane>,
     settings: Settings,
     changed: watch::Sender<Revision>,
     outages: AtomicU64,
+    trail: Trail,
+    store: Arc<AnyStore>,
+    vault: OnceLock<Arc<Vault>>,
 }
 
 struct Submission {
@@ -95,12 +100,22 @@ struct Writer {
     working: Catalog,
     revision: Revision,
     rng: Rng,
+    /// Traces of calls that no change carries.
+    pending: Pending,
+}
+
+/// Commands that become durable and are answered together.
+#[derive(Default)]
+struct Batch {
+    decided: Vec<Decided>,
+    /// Refused because of what the batch is about to change, perhaps: told so only once that is
+    /// durable and visible. Otherwise a caller could be refused for something that never was.
+    refused: Vec<(Refusal, oneshot::Sender<Result<Decision, CallError>>)>,
 }
 
 /// A decided command that waits for its batch to become durable.
 struct Decided {
     decision: Decision,
-    undo: ChangeSet,
     prepared: Prepared,
     audit: AuditRecord,
     reply: oneshot::Sender<Result<Decision, CallError>>,
@@ -122,19 +137,35 @@ impl Authority {
         let catalog = Catalog::from_resources(settings.catalog.clone(), resources)?;
         plane.start(&catalog, revision);
         let (queue, submissions) = mpsc::channel(QUEUE_MAX);
+        let (trail, pending) = trail();
         let inner = Arc::new(Inner {
-            visible: RwLock::new(catalog.clone()),
+            visible: RwLock::new(Arc::new(catalog.clone())),
             revision: AtomicU64::new(revision.0),
             queue,
             plane,
             settings,
             changed: watch::channel(revision).0,
             outages: AtomicU64::new(0),
+            trail,
+            store: Arc::clone(&store),
+            vault: OnceLock::new(),
         });
         let rng = Rng::new(clock::seed());
-        let writer = Writer { inner: Arc::clone(&inner), store, working: catalog, revision, rng };
+        let working = catalog;
+        let writer = Writer { inner: Arc::clone(&inner), store, working, revision, rng, pending };
         tokio::spawn(writer.run(submissions));
         Ok(Self { inner })
+    }
+
+    /// Brings the keys. They are needed by calls, not by traffic, and the catalog tells whether
+    /// there must be any; so they come after the start. A second vault is ignored.
+    pub fn attach(&self, vault: Vault) {
+        let _ = self.inner.vault.set(Arc::new(vault));
+    }
+
+    /// Keys and objects, if they were brought.
+    pub fn vault(&self) -> Option<Arc<Vault>> {
+        self.inner.vault.get().cloned()
     }
 
     /// Decides, commits with the audit row, publishes, and waits until every data thread runs it.
@@ -153,9 +184,33 @@ impl Authority {
         answer.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    /// Reads the committed catalog. `f` must not block.
+    /// Leaves the trace of a call that no change carries, or the answer of one that a change did
+    /// carry. Does not wait; it is in the store within a second.
+    pub fn record(&self, record: AuditRecord) {
+        self.inner.trail.offer(record);
+    }
+
+    /// Returns when every trace that was left before is in the store, or cannot be soon.
+    pub async fn settle_records(&self) {
+        self.inner.trail.flush().await;
+    }
+
+    /// Traces that were lost because the store did not keep up.
+    pub fn records_lost(&self) -> u64 {
+        self.inner.trail.lost()
+    }
+
+    /// A page of audited calls.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn events(&self, query: EventQuery) -> Result<EventPage, Outage> {
+        self.inner.store.events(query).await
+    }
+
+    /// Reads the committed catalog, as it is now: a long answer holds nobody up.
     pub fn read<R>(&self, f: impl FnOnce(&Catalog) -> R) -> R {
-        f(&self.inner.visible.read().unwrap_or_else(PoisonError::into_inner))
+        f(&self.inner.visible())
     }
 
     /// The revision that readers see.
@@ -194,6 +249,24 @@ impl Authority {
     }
 }
 
+// === impl Inner ===
+
+impl Inner {
+    fn visible(&self) -> Arc<Catalog> {
+        Arc::clone(&self.visible.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn show(&self, catalog: Catalog, revision: Revision) {
+        let catalog = Arc::new(catalog);
+        let mut visible = self.visible.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *visible, catalog);
+        self.revision.store(revision.0, Ordering::Release);
+        drop(visible);
+        // What only the old version held is freed without the lock.
+        drop(before);
+    }
+}
+
 // === impl CallError ===
 
 impl CallError {
@@ -207,58 +280,63 @@ impl CallError {
 
 impl Writer {
     async fn run(mut self, mut submissions: mpsc::Receiver<Submission>) {
-        while let Some(first) = submissions.recv().await {
-            let mut batch = Vec::new();
-            let mut next = Some(first);
+        loop {
+            let mut next = tokio::select! {
+                biased;
+                first = submissions.recv() => match first {
+                    Some(first) => Some(first),
+                    None => return,
+                },
+                () = self.pending.ready() => None,
+            };
+            let mut batch = Batch::default();
             while let Some(submission) = next.take() {
-                if let Some(decided) = self.decide(submission).await {
-                    batch.push(decided);
-                }
-                if batch.len() < BATCH_MAX {
+                self.decide(submission, &mut batch).await;
+                if batch.decided.len() + batch.refused.len() < BATCH_MAX {
                     next = submissions.try_recv().ok();
                 }
             }
-            if !batch.is_empty() {
+            if !batch.decided.is_empty() || self.pending.is_due() {
                 self.finish(batch).await;
             }
         }
     }
 
-    /// Applies a command to `working`. A refusal or a socket that cannot be bound is answered
-    /// here, and leaves nothing behind.
-    async fn decide(&mut self, submission: Submission) -> Option<Decided> {
+    /// Applies a command to `working`. A socket that cannot be bound is answered here, and leaves
+    /// nothing behind; so is a refusal that leans on nothing but what is visible.
+    async fn decide(&mut self, submission: Submission, batch: &mut Batch) {
         let Submission { command, audit, reply } = submission;
         // Deciding changes nothing, so a bug in it costs this call and not the writer.
         let decide = || self.working.apply(&command, clock::now(), &mut self.rng);
         let mut decision = match catch_unwind(AssertUnwindSafe(decide)) {
             Ok(Ok(decision)) => decision,
-            Ok(Err(refusal)) => {
+            Ok(Err(refusal)) if batch.decided.is_empty() => {
                 let _ = reply.send(Err(CallError::Refused(refusal)));
-                return None;
+                return;
             }
+            Ok(Err(refusal)) => return batch.refused.push((refusal, reply)),
             Err(_) => {
                 tracing::error!(action = audit.action, "bug: deciding a change panicked");
                 let _ = reply.send(Err(CallError::unavailable("An internal error occurred.")));
-                return None;
+                return;
             }
         };
-        let undo = inverse(&self.working, &decision.changes);
+        let before = self.working.clone();
         self.working.absorb(&decision.changes);
         decision.records = records(&self.working, &decision.subjects);
         match self.prepare(&decision.changes).await {
-            Ok(prepared) => Some(Decided { decision, undo, prepared, audit, reply }),
+            Ok(prepared) => batch.decided.push(Decided { decision, prepared, audit, reply }),
             Err(error) => {
-                self.working.absorb(&undo);
+                self.working = before;
                 tracing::warn!(%error, "a change was not made: its address cannot be bound");
                 let _ = reply.send(Err(CallError::unavailable(error.to_string())));
-                None
             }
         }
     }
 
     /// Binds what the changes need. An address that this process has just stopped to listen on is
     /// free once every data thread runs the publication that said so.
-    async fn prepare(&self, changes: &ChangeSet) -> Result<Prepared, BindError> {
+    async fn prepare(&self, changes: &ChangeSet) -> Result<Prepared, PrepareError> {
         let plane = &self.inner.plane;
         match plane.prepare(&self.working, changes) {
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
@@ -269,61 +347,71 @@ impl Writer {
         }
     }
 
-    async fn finish(&mut self, batch: Vec<Decided>) {
+    async fn finish(&mut self, batch: Batch) {
+        let traces = self.pending.take();
+        let carried = traces.len() as u64;
         let commits: Vec<Commit> = batch
+            .decided
             .iter()
             .map(|d| Commit { changes: d.decision.changes.clone(), audit: Some(d.audit.clone()) })
+            .chain(
+                traces.into_iter().map(|trace| Commit { audit: Some(trace), ..Commit::default() }),
+            )
             .collect();
-        let (calls, begun) = (batch.len(), Instant::now());
+        let (calls, begun) = (batch.decided.len(), Instant::now());
         match self.store.commit(self.revision, commits).await {
+            Ok(_) if batch.decided.is_empty() => {}
             Ok(revision) => {
                 let commit_us = begun.elapsed().as_micros() as u64;
                 self.publish(revision, batch);
                 let publish_us = begun.elapsed().as_micros() as u64 - commit_us;
                 tracing::debug!(calls, commit_us, publish_us, revision = revision.0, "committed");
             }
-            Err(error) => self.undo(error, batch).await,
+            Err(error) => {
+                self.inner.trail.lose(carried);
+                self.undo(error, batch).await;
+            }
         }
+        self.pending.settle();
     }
 
-    fn publish(&mut self, revision: Revision, batch: Vec<Decided>) {
+    fn publish(&mut self, revision: Revision, batch: Batch) {
         self.revision = revision;
         let inner = &self.inner;
         let mut touched = std::collections::BTreeSet::new();
-        {
-            let mut visible = inner.visible.write().unwrap_or_else(PoisonError::into_inner);
-            for decided in &batch {
-                visible.absorb(&decided.decision.changes);
-                touched.extend(decided.decision.changes.changes.iter().map(Change::key));
-            }
-            inner.revision.store(revision.0, Ordering::Release);
+        for decided in &batch.decided {
+            touched.extend(decided.decision.changes.changes.iter().map(Change::key));
         }
+        inner.show(self.working.clone(), revision);
         let mut prepared = Vec::new();
         let mut replies = Vec::new();
-        for decided in batch {
+        for decided in batch.decided {
             prepared.push(decided.prepared);
-            replies.push((decided.decision, decided.reply));
+            replies.push((Ok(decided.decision), decided.reply));
         }
+        let refused = batch.refused.into_iter();
+        replies.extend(refused.map(|(why, reply)| (Err(CallError::Refused(why)), reply)));
         let epoch = inner.plane.publish(&self.working, revision, &touched, prepared);
         inner.changed.send_replace(revision);
         let plane = Arc::clone(&inner.plane);
         // Answering must not hold up the next batch.
         tokio::spawn(async move {
             plane.wait_ran(epoch, PUBLISH_DEADLINE).await;
-            for (decision, reply) in replies {
-                let _ = reply.send(Ok(decision));
+            for (answer, reply) in replies {
+                let _ = reply.send(answer);
             }
         });
     }
 
-    /// Takes the batch back, newest first, and tells its callers why.
-    async fn undo(&mut self, error: CommitError, batch: Vec<Decided>) {
+    /// Takes the batch back and tells its callers why.
+    async fn undo(&mut self, error: CommitError, batch: Batch) {
         self.inner.outages.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(%error, calls = batch.len(), "changes could not be made durable");
+        tracing::error!(%error, calls = batch.decided.len(), "changes could not be made durable");
         let message = format!("The change could not be stored: {error}");
-        for decided in batch.into_iter().rev() {
-            self.working.absorb(&decided.undo);
-            let _ = decided.reply.send(Err(CallError::unavailable(message.clone())));
+        self.working = Catalog::clone(&self.inner.visible());
+        let decided = batch.decided.into_iter().map(|decided| decided.reply);
+        for reply in decided.chain(batch.refused.into_iter().map(|(_, reply)| reply)) {
+            let _ = reply.send(Err(CallError::unavailable(message.clone())));
         }
         if unknown_fate(&error) {
             self.resync().await;
@@ -346,8 +434,7 @@ impl Writer {
                 tracing::warn!(revision = revision.0, "took the catalog back from the store");
                 self.working = catalog.clone();
                 self.revision = revision;
-                *self.inner.visible.write().unwrap_or_else(PoisonError::into_inner) = catalog;
-                self.inner.revision.store(revision.0, Ordering::Release);
+                self.inner.show(catalog, revision);
                 self.inner.plane.republish(&self.working, revision);
                 self.inner.changed.send_replace(revision);
             }
@@ -365,19 +452,6 @@ fn unknown_fate(error: &CommitError) -> bool {
     }
 }
 
-/// The change set that takes `changes` back, decided on the catalog before them.
-fn inverse(catalog: &Catalog, changes: &ChangeSet) -> ChangeSet {
-    let mut undo = ChangeSet::default();
-    for change in changes.changes.iter().rev() {
-        let key = change.key();
-        match catalog.record(&key) {
-            Some(resource) => undo.put(resource),
-            None => undo.delete(key),
-        }
-    }
-    undo
-}
-
 /// The load-balancing subjects of a decision, from the catalog after it.
 fn records(after: &Catalog, subjects: &[ResourceKey]) -> Vec<Resource> {
     let mut out = Vec::new();
@@ -388,6 +462,9 @@ fn records(after: &Catalog, subjects: &[ResourceKey]) -> Vec<Resource> {
                 | ResourceKey::TargetGroup(_)
                 | ResourceKey::Listener(_)
                 | ResourceKey::Rule(_)
+                | ResourceKey::Certificate(_)
+                | ResourceKey::TrustStore(_)
+                | ResourceKey::ServiceRole(_)
         );
         let Some(resource) = told.then(|| after.record(key)).flatten() else { continue };
         let default = match &resource {

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod authority;
+mod carriage;
 pub mod clock;
 pub mod logs;
 pub mod metrics;
@@ -13,6 +14,8 @@ pub mod plane;
 pub mod probe;
 pub mod reconcile;
 pub mod settings;
+mod trail;
+pub mod vault;
 
 pub use authority::{Authority, CallError};
 pub use settings::{Credentials, Settings};

@@ -45,24 +45,16 @@ impl LogSlots {
                 self.directory.unbind(slot);
             }
         }
-        for plan in next.load_balancers() {
-            let before = previous.load_balancer(&plan.arn);
-            if before.is_some_and(|before| Arc::ptr_eq(before, plan)) {
-                continue;
-            }
-            match destination(plan) {
-                Some(destination) => {
+        next.load_balancers_since(previous, |before, now| {
+            let destination = now.and_then(|plan| Some((plan, destination(plan)?)));
+            match destination {
+                Some((plan, destination)) => {
                     leaving.retain(|(_, slot)| *slot != Self::slot(plan));
                     self.directory.bind(Self::slot(plan), destination);
                 }
                 None => leave(&mut leaving, before.map(Arc::as_ref), now_ms),
             }
-        }
-        for gone in previous.load_balancers() {
-            if next.load_balancer(&gone.arn).is_none() {
-                leave(&mut leaving, Some(gone), now_ms);
-            }
-        }
+        });
     }
 }
 

@@ -44,16 +44,41 @@ fn control(out: &mut String, authority: &Authority) {
             authority.outages(),
         ),
         (
+            "weir_audit_records_lost_total",
+            "Audit records that did not reach the store.",
+            "counter",
+            authority.records_lost(),
+        ),
+        (
             "weir_addresses_impaired",
             "Addresses that cannot be bound.",
             "gauge",
             plane.impaired().len() as u64,
         ),
+        ("weir_addresses", "Addresses that are served.", "gauge", snapshot.address_count() as u64),
         (
-            "weir_addresses",
-            "Addresses that are served.",
+            "weir_addresses_carried",
+            "Addresses on the devices of this machine.",
             "gauge",
-            snapshot.addresses().count() as u64,
+            plane.carrier().carried().0 as u64,
+        ),
+        (
+            "weir_addresses_uncarried",
+            "Addresses that should be on a device and are not.",
+            "gauge",
+            plane.uncarried() as u64,
+        ),
+        (
+            "weir_address_announcements_total",
+            "Announcements of addresses by ARP or neighbour advertisement.",
+            "counter",
+            plane.carrier().announcements(),
+        ),
+        (
+            "weir_address_failures_total",
+            "Addresses that could not be added, renewed, announced or removed.",
+            "counter",
+            plane.carrier().failures(),
         ),
     ] {
         header(out, name, help, kind);

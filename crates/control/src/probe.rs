@@ -6,13 +6,15 @@
 //! ```
 //!
 //! Targets of groups that no listener forwards to are not probed. The first probe leaves at
-//! registration. One process probes each (group, target) once, whatever zones it serves.
+//! registration, the second at a moment of the target's own, so that targets which came together
+//! are not asked together for ever. One process probes each (group, target) once, whatever zones it
+//! serves. A publication costs the targets of the groups that it changes.
 //!
 //! Invariant: a verdict is one atomic store on the target's cell followed by a touch of its group;
 //! no compile happens, and every data thread sees it at its next pick.
 // spec: alb §6.2 Procedure
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,7 +26,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use weir_core::resource::HealthCheck;
 use weir_core::resource::target_group::HealthCheckProtocol;
-use weir_core::snapshot::{GroupCell, Snapshot, TargetCell};
+use weir_core::snapshot::{GroupCell, GroupPlan, Snapshot, TargetCell, TargetPlan};
 use weir_core::traffic::health::{Failure, Judge, Probe, Verdict, matcher_accepts};
 use weir_wire::http1::response::{self, ResponseHead};
 use weir_wire::http1::{Scan, Status};
@@ -38,9 +40,15 @@ const ANSWER_MAX: usize = 64 * 1024;
 /// The loop looks at the snapshot at least this often.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Between the first probes of two targets: two thousand a second leave room for everything else.
+const FIRST_PROBE_GAP: Duration = Duration::from_micros(500);
+
 /// When each target is due.
-#[derive(Default)]
 struct Schedule {
+    /// The snapshot that the schedule fits.
+    seen: Arc<Snapshot>,
+    /// When the next first probe may leave.
+    next_first: Instant,
     targets: BTreeMap<u64, Entry>,
     due: BTreeMap<(Instant, u64), ()>,
 }
@@ -53,6 +61,8 @@ struct Entry {
     address: SocketAddr,
     judge: Judge,
     due: Instant,
+    /// Whether the first probe has left.
+    asked: bool,
     /// One probe per target at a time.
     asking: bool,
 }
@@ -68,14 +78,9 @@ pub async fn run(authority: Authority) {
     let mut changes = authority.changes();
     let permits = Arc::new(Semaphore::new(PROBES_MAX));
     let (answers, mut answered) = mpsc::channel::<Answer>(PROBES_MAX);
-    let mut schedule = Schedule::default();
-    let mut seen = None;
+    let mut schedule = Schedule::new(Instant::now());
     loop {
-        let snapshot = authority.snapshot();
-        if seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, &snapshot)) {
-            schedule.look(&snapshot, Instant::now());
-            seen = Some(snapshot);
-        }
+        schedule.look(&authority.snapshot(), Instant::now());
         schedule.ask_due(Instant::now(), &permits, &answers);
         let next = schedule.next(&permits).min(Instant::now() + LOOK_INTERVAL);
         tokio::select! {
@@ -94,46 +99,73 @@ pub async fn run(authority: Authority) {
 // === impl Schedule ===
 
 impl Schedule {
-    /// Adds what is new, drops what is gone, and takes over changed settings.
-    fn look(&mut self, snapshot: &Snapshot, now: Instant) {
-        let mut seen = BTreeMap::new();
-        for group in snapshot.groups().filter(|g| !g.used_by.is_empty()) {
-            for target in &group.targets {
-                let usable =
-                    target.invalid.is_none() && !target.draining && group.zone_is_enabled(target);
-                if let (true, Some(address)) = (usable, target.health_address) {
-                    seen.insert(target.cell.uid, (group, target, address));
-                }
-            }
+    fn new(now: Instant) -> Self {
+        Self {
+            seen: Arc::default(),
+            next_first: now,
+            targets: BTreeMap::new(),
+            due: BTreeMap::new(),
         }
-        let gone: Vec<u64> =
-            self.targets.keys().filter(|uid| !seen.contains_key(uid)).copied().collect();
-        for uid in gone {
+    }
+
+    /// Adds what is new, drops what is gone, and takes over changed settings. Groups that did not
+    /// change are not looked at; returns how many targets were.
+    fn look(&mut self, snapshot: &Arc<Snapshot>, now: Instant) -> usize {
+        let before = std::mem::replace(&mut self.seen, Arc::clone(snapshot));
+        let mut looked = 0;
+        snapshot.groups_since(&before, |old, new| {
+            looked += self.group(old.map(Arc::as_ref), new.map(Arc::as_ref), now);
+        });
+        looked
+    }
+
+    /// Follows the change of one place in the snapshot.
+    fn group(&mut self, old: Option<&GroupPlan>, new: Option<&GroupPlan>, now: Instant) -> usize {
+        let mut kept = BTreeSet::new();
+        for (group, target, address) in new.into_iter().flat_map(probed) {
+            kept.insert(target.cell.uid);
+            self.target(group, target, address, now);
+        }
+        let gone = old.map_or(&[][..], |old| &old.targets).iter().map(|target| target.cell.uid);
+        for uid in gone.filter(|uid| !kept.contains(uid)) {
             if let Some(entry) = self.targets.remove(&uid) {
                 self.due.remove(&(entry.due, uid));
             }
         }
-        for (uid, (group, target, address)) in seen {
-            if let Some(entry) = self.targets.get_mut(&uid) {
-                (entry.check, entry.address) = (Arc::clone(&group.health_check), address);
-                continue;
-            }
-            // Whatever it was judged before it left, it starts anew.
-            if target.cell.judge(Verdict::Registering) {
-                group.cell.touch();
-            }
-            let entry = Entry {
-                cell: Arc::clone(&target.cell),
-                group: Arc::clone(&group.cell),
-                check: Arc::clone(&group.health_check),
-                address,
-                judge: Judge::resume(Verdict::Registering),
-                due: now,
-                asking: false,
-            };
-            self.due.insert((now, uid), ());
-            self.targets.insert(uid, entry);
+        new.or(old).map_or(0, |group| group.targets.len())
+    }
+
+    fn target(
+        &mut self,
+        group: &GroupPlan,
+        target: &TargetPlan,
+        address: SocketAddr,
+        now: Instant,
+    ) {
+        let uid = target.cell.uid;
+        if let Some(entry) = self.targets.get_mut(&uid) {
+            (entry.check, entry.address) = (Arc::clone(&group.health_check), address);
+            return;
         }
+        // Whatever it was judged before it left, it starts anew.
+        if target.cell.judge(Verdict::Registering) {
+            group.cell.touch();
+        }
+        // At once, unless very many come together (a start): then one after the other.
+        let due = self.next_first.max(now);
+        self.next_first = due + FIRST_PROBE_GAP;
+        let entry = Entry {
+            cell: Arc::clone(&target.cell),
+            group: Arc::clone(&group.cell),
+            check: Arc::clone(&group.health_check),
+            address,
+            judge: Judge::resume(Verdict::Registering),
+            due,
+            asked: false,
+            asking: false,
+        };
+        self.due.insert((due, uid), ());
+        self.targets.insert(uid, entry);
     }
 
     /// Starts the probes that are due, as far as permits go.
@@ -147,10 +179,10 @@ impl Schedule {
                 continue;
             };
             // Intervals run from the start of a probe, whatever its latency.
-            let next = now + Duration::from_secs(u64::from(entry.check.interval_s));
+            let next = now + entry.pause(uid);
             if !entry.asking {
                 let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { return };
-                entry.asking = true;
+                (entry.asked, entry.asking) = (true, true);
                 let (check, address) = (Arc::clone(&entry.check), entry.address);
                 let answers = answers.clone();
                 tokio::spawn(async move {
@@ -188,6 +220,31 @@ impl Schedule {
             tracing::info!(address = %entry.address, ?before, ?verdict, "target health changed");
         }
     }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// From one probe to the next: the interval, but once a part of it that differs from target to
+    /// target.
+    fn pause(&self, uid: u64) -> Duration {
+        let interval = Duration::from_secs(u64::from(self.check.interval_s));
+        if self.asked {
+            return interval;
+        }
+        // The golden section spreads consecutive numbers evenly.
+        let share = uid.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+        interval / 2 + (interval / 2).mul_f64(share as f64 / f64::from(1u32 << 31))
+    }
+}
+
+/// The targets of a group that are probed, and where.
+fn probed(group: &GroupPlan) -> impl Iterator<Item = (&GroupPlan, &TargetPlan, SocketAddr)> {
+    let targets = group.targets.iter().filter(|_| !group.used_by.is_empty());
+    let usable = targets.filter(|target| {
+        target.invalid.is_none() && !target.draining && group.zone_is_enabled(target)
+    });
+    usable.filter_map(move |target| Some((group, target.as_ref(), target.health_address?)))
 }
 
 /// One probe, within its timeout.
@@ -270,6 +327,7 @@ mod tests {
 
     use super::*;
     use weir_core::resource::HealthCheckPort;
+    use weir_core::snapshot::testing::SnapshotBuilder;
 
     fn check(matcher: &str) -> HealthCheck {
         HealthCheck {
@@ -310,6 +368,43 @@ mod tests {
                  User-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\r\n"
             )
         );
+    }
+
+    #[tokio::test]
+    async fn a_publication_costs_what_it_changes_and_first_probes_are_spread() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(now);
+        let used = |group: &mut GroupPlan| {
+            let lb = "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/a/1";
+            group.used_by = vec![weir_core::resource::LoadBalancerArn::new(lb)];
+        };
+        let address = |n: u16| SocketAddr::from(([127, 0, 0, 1], n));
+        let mut builder = SnapshotBuilder::new(1);
+        for first in (1_000..3_000).step_by(100) {
+            let targets: Vec<SocketAddr> = (first..first + 100).map(address).collect();
+            builder.group(&targets, used);
+        }
+        let unused = builder.group(&[address(9_000)], |_| {});
+        let one = builder.build();
+        assert_eq!(schedule.look(&Arc::new(one.clone()), now), 2_001);
+        assert_eq!(schedule.targets.len(), 2_000, "a group that is not in use is not probed");
+        let last = schedule.due.last_key_value().unwrap().0.0;
+        assert_eq!(last - now, FIRST_PROBE_GAP * 1_999);
+
+        let mut builder = SnapshotBuilder::after(&one, 1);
+        builder.change_group(unused, used);
+        let two = Arc::new(builder.build());
+        assert_eq!(schedule.look(&two, now), 1, "the other groups are not looked at");
+        assert_eq!((schedule.look(&two, now), schedule.targets.len()), (0, 2_001));
+        let mut builder = SnapshotBuilder::after(&two, 1);
+        builder.remove_target(unused, address(9_000));
+        schedule.look(&Arc::new(builder.build()), now);
+        assert_eq!((schedule.targets.len(), schedule.due.len()), (2_000, 2_000));
+
+        let pauses: BTreeSet<_> = schedule.targets.iter().map(|(uid, e)| e.pause(*uid)).collect();
+        assert!(pauses.len() > 1_900, "second probes leave at moments of their own");
+        let interval = Duration::from_secs(30);
+        assert!(pauses.iter().all(|pause| (interval / 2..=interval).contains(pause)));
     }
 
     #[tokio::test]

@@ -10,14 +10,19 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 use weir_core::catalog::command::{RegionInit, ZoneInit};
-use weir_core::catalog::{AuditRecord, Command};
-use weir_core::resource::{Region, ZoneName};
+use weir_core::catalog::{AuditRecord, Catalog, Command};
+use weir_core::resource::network::overlap;
+use weir_core::resource::{Region, Vpc, zones_of};
 
+use crate::api::audit;
+use crate::api::front::request_id;
 use crate::authority::{Authority, CallError};
 use crate::clock;
 
-/// Zones of a region: `a`, `b`, `c`.
-const ZONES: [&str; 3] = ["a", "b", "c"];
+/// Subnets of a region's place in a block: one per zone.
+const SUBNETS_PER_PLACE: usize = 3;
+/// Where a default network lies when no loopback block is known: as AWS's does.
+const DEFAULT_VPC: ([u8; 2], u8) = ([172, 31], 16);
 /// Regions whose subnets fit into one /16 block: three /20s each.
 pub const REGIONS_PER_BLOCK: usize = 5;
 /// An upkeep pass happens at least this often.
@@ -35,19 +40,25 @@ const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 pub async fn regions(authority: &Authority, octet: u8) -> Result<(), CallError> {
     let regions: Vec<Region> = authority.settings().catalog.regions.iter().cloned().collect();
     for region in regions {
-        if authority.read(|catalog| catalog.default_vpc(&region).is_some()) {
+        let (present, whole) = authority.read(|catalog| {
+            let vpc = catalog.default_vpc(&region);
+            (vpc.is_some(), vpc.is_some_and(|vpc| has_main_table(catalog, vpc)))
+        });
+        if whole {
             continue;
         }
         // Places already taken by other regions stay theirs, whatever is configured now.
-        let Some(place) = (0..REGIONS_PER_BLOCK).find(|place| {
-            let first = subnet(octet, *place, 0);
-            authority.read(|catalog| !catalog.all_subnets().any(|existing| existing.cidr == first))
-        }) else {
+        let place = match present {
+            // A network of an earlier version is completed where it is.
+            true => Some(0),
+            false => authority.read(|catalog| free_place(catalog, octet)),
+        };
+        let Some(place) = place else {
             let text = format!("no room for region {region}: at most {REGIONS_PER_BLOCK} regions");
             return Err(CallError::unavailable(text));
         };
         let command = Command::RegionInit(region_init(&region, octet, place));
-        authority.submit(command, upkeep("RegionInit", region.as_str())).await?;
+        authority.submit(command, upkeep(authority, "RegionInit", region.as_str())).await?;
     }
     Ok(())
 }
@@ -70,7 +81,8 @@ pub async fn reap(authority: Authority) {
             }
             continue;
         }
-        if let Err(error) = authority.submit(Command::TargetsReap, upkeep("TargetsReap", "")).await
+        if let Err(error) =
+            authority.submit(Command::TargetsReap, upkeep(&authority, "TargetsReap", "")).await
         {
             tracing::error!(?error, "draining targets could not be removed; trying again");
             tokio::time::sleep(OUTAGE_PAUSE).await;
@@ -91,56 +103,92 @@ pub async fn rebind(authority: Authority) {
 }
 
 /// The audit trace of upkeep that nobody asked for.
-fn upkeep(action: &str, region: &str) -> AuditRecord {
-    let now = clock::now();
-    AuditRecord {
-        request_id: format!("weir-{}", now.wall_us),
-        time_ms: now.epoch_ms(),
-        source: "weir".to_owned(),
-        action: action.to_owned(),
-        region: region.to_owned(),
-        principal: "weir".to_owned(),
-        peer: String::new(),
-        error_code: None,
-        error_message: None,
-        parameters: "{}".to_owned(),
+fn upkeep(authority: &Authority, action: &str, region: &str) -> AuditRecord {
+    let account = &authority.settings().catalog.account;
+    audit::upkeep(request_id(), account, action, region, clock::now().epoch_ms())
+}
+
+/// The default network that CreateDefaultVpc would make now, or whose subnets CreateDefaultSubnet
+/// completes: in the loopback block of this instance when the settings tell it.
+pub fn default_network(catalog: &Catalog, region: &Region) -> RegionInit {
+    let octet = loopback_octet(catalog);
+    let vpc = catalog.default_vpc(region);
+    let outside = vpc.is_some_and(|vpc| !vpc.cidr.network().is_loopback());
+    let own = |place: &usize| {
+        let (Some(octet), Some(vpc)) = (octet, vpc) else { return false };
+        let blocks: Vec<IpNet> = place_blocks(octet, *place).collect();
+        catalog.subnets_of(&vpc.id).any(|subnet| blocks.contains(&subnet.cidr))
+    };
+    let place = (0..REGIONS_PER_BLOCK).find(own);
+    let place = place.or_else(|| free_place(catalog, octet?));
+    match (octet, place) {
+        (Some(octet), Some(place)) if !outside => region_init(region, octet, place),
+        _ => {
+            let (start, length) = DEFAULT_VPC;
+            network_in(region, Ipv4Net::new([start[0], start[1], 0, 0].into(), length), |index| {
+                subnet_at(start, (index * 16) as u8)
+            })
+        }
     }
 }
 
+/// The second octet of this instance's loopback block, as far as the catalog tells it.
+fn loopback_octet(catalog: &Catalog) -> Option<u8> {
+    let subnets = catalog.all_subnets().map(|subnet| subnet.cidr);
+    let mut blocks = catalog.settings().addresses.stand_in.into_iter().chain(subnets);
+    blocks.find_map(|block| match block {
+        IpNet::V4(net) if net.network().is_loopback() => Some(net.network().octets()[1]),
+        IpNet::V4(_) | IpNet::V6(_) => None,
+    })
+}
+
 fn region_init(region: &Region, octet: u8, place: usize) -> RegionInit {
-    let zone = |(index, letter): (usize, &&str)| ZoneInit {
-        name: ZoneName::new(format!("{region}{letter}")),
-        id: format!("{}-az{}", short_name(region.as_str()), index + 1),
-        cidr: subnet(octet, place, index),
+    let loopback = Ipv4Net::new([127, 0, 0, 0].into(), 8);
+    network_in(region, loopback, |index| subnet(octet, place, index))
+}
+
+fn network_in(
+    region: &Region,
+    vpc: Result<Ipv4Net, ipnet::PrefixLenError>,
+    block: impl Fn(usize) -> IpNet,
+) -> RegionInit {
+    let zones = zones_of(region).into_iter().enumerate();
+    let zone = |(index, zone): (usize, weir_core::resource::Zone)| ZoneInit {
+        name: zone.name,
+        id: zone.id,
+        cidr: block(index),
     };
     RegionInit {
         region: region.clone(),
-        vpc_cidr: IpNet::V4(Ipv4Net::new([127, 0, 0, 0].into(), 8).expect("invariant: 8 <= 32")),
-        zones: ZONES.iter().enumerate().map(zone).collect(),
+        vpc_cidr: IpNet::V4(vpc.expect("invariant: the lengths above are at most 32")),
+        zones: zones.map(zone).collect(),
     }
+}
+
+fn has_main_table(catalog: &Catalog, vpc: &Vpc) -> bool {
+    catalog.route_tables_of(&vpc.id).any(|table| table.main.is_some())
+}
+
+/// The first place of a block that no subnet touches.
+fn free_place(catalog: &Catalog, octet: u8) -> Option<usize> {
+    (0..REGIONS_PER_BLOCK).find(|place| {
+        let mut blocks = place_blocks(octet, *place);
+        blocks.all(|block| !catalog.all_subnets().any(|subnet| overlap(&subnet.cidr, &block)))
+    })
+}
+
+fn place_blocks(octet: u8, place: usize) -> impl Iterator<Item = IpNet> {
+    (0..SUBNETS_PER_PLACE).map(move |index| subnet(octet, place, index))
 }
 
 /// The /20 of zone `index` of the region in this place of the block.
 fn subnet(octet: u8, place: usize, index: usize) -> IpNet {
-    let third = ((place * ZONES.len() + index) * 16) as u8;
-    let net = Ipv4Net::new([127, octet, third, 0].into(), 20);
-    IpNet::V4(net.expect("invariant: 20 <= 32"))
+    subnet_at([127, octet], ((place * SUBNETS_PER_PLACE + index) * 16) as u8)
 }
 
-/// `us-east-1` becomes `use1`, as in zone ids.
-fn short_name(region: &str) -> String {
-    let mut parts = region.split('-');
-    let area = parts.next().unwrap_or_default();
-    let rest: String = parts
-        .map(|part| match part {
-            "northeast" => "ne".to_owned(),
-            "northwest" => "nw".to_owned(),
-            "southeast" => "se".to_owned(),
-            "southwest" => "sw".to_owned(),
-            other => other.chars().take(1).collect(),
-        })
-        .collect();
-    format!("{area}{rest}")
+fn subnet_at(start: [u8; 2], third: u8) -> IpNet {
+    let net = Ipv4Net::new([start[0], start[1], third, 0].into(), 20);
+    IpNet::V4(net.expect("invariant: 20 <= 32"))
 }
 
 #[cfg(test)]
@@ -149,19 +197,11 @@ mod tests {
 
     #[test]
     fn five_regions_share_a_block_without_overlap() {
-        let all: Vec<IpNet> = (0..REGIONS_PER_BLOCK)
-            .flat_map(|place| (0..ZONES.len()).map(move |index| subnet(64, place, index)))
-            .collect();
+        let all: Vec<IpNet> =
+            (0..REGIONS_PER_BLOCK).flat_map(|place| place_blocks(64, place)).collect();
         for (i, a) in all.iter().enumerate() {
             assert!("127.64.0.0/16".parse::<IpNet>().unwrap().contains(a));
             assert!(all[i + 1..].iter().all(|b| !a.contains(b) && !b.contains(a)));
         }
-    }
-
-    #[test]
-    fn zone_ids_look_like_aws() {
-        assert_eq!(short_name("us-east-1"), "use1");
-        assert_eq!(short_name("ap-northeast-2"), "apne2");
-        assert_eq!(short_name("eu-central-1"), "euc1");
     }
 }

@@ -116,8 +116,8 @@ async fn a_presigned_get_is_a_call() {
 async fn other_services_are_told_that_they_are_not_here() {
     let world = World::start().await;
     let client = world.client();
-    let answer = client.call("iam", "2010-05-08", "ListUsers", &[]).await;
-    answer.refused(400, "InvalidAction").holds("'iam' is not available");
+    let answer = client.call("autoscaling", "2011-01-01", "DescribeTags", &[]).await;
+    answer.refused(400, "InvalidAction").holds("'autoscaling' is not available");
     let classic =
         client.call("elasticloadbalancing", "2012-06-01", "DescribeLoadBalancers", &[]).await;
     classic.refused(400, "InvalidAction");
@@ -136,13 +136,10 @@ async fn actions_that_are_unknown_missing_or_not_built() {
     answer
         .refused(400, "InvalidAction")
         .holds("Could not find operation MakeCoffee for version 2015-12-01");
-    // Terraform reads this as "the feature does not exist", even without its parameters.
-    client.elb("DescribeCapacityReservation", &[]).await.refused(400, "InvalidAction");
-    client.elb("DescribeTrustStores", &[]).await.refused(400, "InvalidAction");
-    let answer = client.ec2("CreateVpc", &[("CidrBlock", "10.0.0.0/16")]).await;
+    let answer = client.ec2("CreateFleet", &[]).await;
     answer
         .refused(400, "InvalidAction")
-        .holds("The action CreateVpc is not valid for this web service.");
+        .holds("The action CreateFleet is not valid for this web service.");
     client.post("elasticloadbalancing", b"Version=2015-12-01").await.refused(400, "MissingAction");
     client
         .post("elasticloadbalancing", b"Action=%zz&Version=2015-12-01")

@@ -510,15 +510,15 @@ async fn mutations_are_audited_without_secrets() {
     client.elb("DeleteTargetGroup", &[("TargetGroupArn", &arn)]).await.ok();
     let page = world.store.events(EventQuery { limit: 100, ..Default::default() }).await.unwrap();
     let mut records: Vec<_> = page.events.into_iter().map(|event| event.record).collect();
-    records.retain(|record| record.source != "weir");
+    records.retain(|record| record.source != "weir" && !record.read_only);
     // The newest came first.
     records.reverse();
     let actions: Vec<_> = records.iter().map(|record| record.action.as_str()).collect();
     assert_eq!(actions, ["CreateTargetGroup", "RunInstances", "DeleteTargetGroup"]);
     assert!(records.iter().all(|record| record.principal == fixture::KEY));
     assert_eq!(records[0].source, "elasticloadbalancing.amazonaws.com");
-    assert!(records[0].parameters.contains("\"Name\":\"web\""), "{}", records[0].parameters);
-    assert!(!records[1].parameters.contains("aHVudGVyMg"), "{}", records[1].parameters);
+    assert!(records[0].document.contains("\"name\":\"web\""), "{}", records[0].document);
+    assert!(!records[1].document.contains("aHVudGVyMg"), "{}", records[1].document);
 }
 
 #[tokio::test]
@@ -536,26 +536,7 @@ async fn every_action_of_the_model_is_answered() {
             _ => panic!("{}: {}", operation.name(), answer.body),
         }
     }
-    let expected = [
-        "AddListenerCertificates",
-        "AddTrustStoreRevocations",
-        "CreateTrustStore",
-        "DeleteSharedTrustStoreAssociation",
-        "DeleteTrustStore",
-        "DescribeCapacityReservation",
-        "DescribeTrustStoreAssociations",
-        "DescribeTrustStoreRevocations",
-        "DescribeTrustStores",
-        "GetResourcePolicy",
-        "GetTrustStoreCaCertificatesBundle",
-        "GetTrustStoreRevocationContent",
-        "ModifyCapacityReservation",
-        "ModifyIpPools",
-        "ModifyTrustStore",
-        "RemoveListenerCertificates",
-        "RemoveTrustStoreRevocations",
-    ];
-    assert_eq!(not_built, expected);
+    assert_eq!(not_built, Vec::<&str>::new());
 }
 
 #[tokio::test]

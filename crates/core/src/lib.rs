@@ -1,6 +1,6 @@
 //! Nouns, rules and decisions of Weir.
 //!
-//! Four floors: `resource` (nouns that are valid because they exist), `catalog` (what should
+//! Four floors on shared collections (`persistent`): `resource` (nouns that are valid because they exist), `catalog` (what should
 //! exist, as one value and one enum of commands), `snapshot` (what a plane executes) and
 //! `traffic` (decisions for one request).
 //!
@@ -10,6 +10,7 @@
 
 pub mod catalog;
 pub mod limits;
+pub mod persistent;
 pub mod resource;
 pub mod rng;
 pub mod snapshot;

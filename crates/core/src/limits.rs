@@ -14,6 +14,8 @@ pub const TAGS_PER_RESOURCE_MAX: usize = 50;
 /// ARNs that one `DescribeTags` call may name.
 // spec: alb §0.5 Structure enums and ranges that gate the data plane [A]
 pub const DESCRIBE_TAGS_ARNS_MAX: usize = 20;
+/// ARNs that one `DescribeLoadBalancers` call may name.
+pub const DESCRIBE_LOAD_BALANCERS_ARNS_MAX: usize = 20;
 /// Comparison strings that all conditions of one rule may hold.
 // spec: alb §14.1 Quotas
 pub const CONDITION_VALUES_PER_RULE_MAX: usize = 5;
@@ -21,8 +23,35 @@ pub const CONDITION_VALUES_PER_RULE_MAX: usize = 5;
 pub const CONDITION_WILDCARDS_PER_RULE_MAX: usize = 6;
 /// Compiled size of one condition's regular expression, in bytes.
 pub const REGEX_SIZE_MAX: usize = 256 * 1024;
+/// Characters of a transform's pattern and of its replacement.
+// spec: alb §2.3 Regex dialect (conditions and transforms)
+pub const TRANSFORM_TEXT_MAX: usize = 1_024;
+/// A host or URL that a transform made, in bytes.
+pub const TRANSFORMED_BYTES_MAX: usize = 16 * 1024;
+/// Listeners of one load balancer that verify client certificates.
+// spec: alb §14.1 Quotas
+pub const VERIFY_LISTENERS_MAX: usize = 2;
+/// Application load balancers: network load balancers that one may serve as a target.
+// spec: nlb-gwlb-clb §1.11 Target types and registration [D][M]
+pub const NETWORKS_PER_TARGET_MAX: usize = 2;
+/// `AuthenticationRequestExtraParams` of an action.
+// spec: alb §9.1 Configuration (`authenticate-oidc`, `authenticate-cognito`) [A]
+pub const AUTH_EXTRA_PARAMS_MAX: usize = 10;
+/// `AdditionalClaims` of an action, and values of one of them.
+// spec: alb §9.4 `jwt-validation` (released 2025-11-21)
+pub const JWT_CLAIMS_MAX: usize = 10;
+/// Characters of the texts of a jwt-validation action.
+pub const JWT_TEXT_MAX: usize = 256;
 /// Data threads of one process.
 pub const DATA_THREADS_MAX: usize = 64;
+/// IPv4 blocks of one VPC, the primary one included.
+pub const CIDRS_PER_VPC_MAX: usize = 5;
+/// Subnets of one VPC.
+pub const SUBNETS_PER_VPC_MAX: usize = 200;
+/// Route tables of one VPC.
+pub const ROUTE_TABLES_PER_VPC_MAX: usize = 200;
+/// Routes of one table, the local ones excluded.
+pub const ROUTES_PER_TABLE_MAX: usize = 500;
 /// Zones of one region.
 pub const ZONES_PER_REGION_MAX: usize = 6;
 /// A redirect's `Location`, in bytes.
@@ -38,6 +67,21 @@ pub const TRACED_HEADERS_MAX: usize = 7 * 1024;
 pub const LOG_USER_AGENT_MAX: usize = 8 * 1024;
 /// One access-log line, in bytes; longer requests are cut in their quoted fields.
 pub const LOG_LINE_MAX: usize = 48 * 1024;
+
+// The EC2 inventory.
+
+/// `MaxEntries` of a prefix list.
+pub const PREFIX_LIST_ENTRIES_MAX: i64 = 1_000;
+/// Entries that one call may add to a prefix list, or remove from it.
+pub const PREFIX_LIST_ENTRIES_PER_CALL_MAX: usize = 100;
+/// Earlier versions that a prefix list remembers; the oldest is forgotten first.
+pub const PREFIX_LIST_VERSIONS_MAX: usize = 100;
+/// Entries of all those versions together.
+pub const PREFIX_LIST_HISTORY_ENTRIES_MAX: usize = 20_000;
+/// Private addresses of one interface, of each family.
+pub const ADDRESSES_PER_INTERFACE_MAX: usize = 50;
+/// Device indexes of an instance.
+pub const DEVICE_INDEX_MAX: i32 = 31;
 
 // The store.
 

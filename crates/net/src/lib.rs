@@ -19,6 +19,8 @@ mod io;
 mod slab;
 
 #[cfg(not(loom))]
+pub mod address;
+#[cfg(not(loom))]
 pub mod block;
 #[cfg(not(loom))]
 pub mod budget;

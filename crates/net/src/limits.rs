@@ -3,6 +3,8 @@
 //! A number that limits memory, work per turn or waiting lives here and nowhere else.
 //! Invariant: the relations at the end of the file hold at compile time.
 
+use std::time::Duration;
+
 /// Bytes of the scratch buffer that a data thread lends to its handler (bytes).
 pub const SCRATCH_BYTES: usize = 64 * 1024;
 
@@ -57,6 +59,39 @@ pub const CHUNKS_RECYCLED: usize = 16;
 /// Time a thread may take to leave after it was told to stop at once (milliseconds).
 pub const STOP_MS: u64 = 1_000;
 
+/// How long the kernel may take for one request about addresses or links.
+pub const NETLINK_WAIT: Duration = Duration::from_millis(500);
+
+/// Addresses and links that the kernel may name in one answer.
+pub const NETLINK_PARTS_MAX: usize = 262_144;
+
+/// Lifetime of an address on a device: this long after a kill the kernel has removed it.
+pub const ADDRESS_VALID: Duration = Duration::from_secs(15);
+
+/// Between two renewals of a lifetime.
+pub const ADDRESS_RENEWAL: Duration = Duration::from_secs(5);
+
+/// Between two attempts while an address is in trouble.
+pub const ADDRESS_RETRY: Duration = Duration::from_secs(1);
+
+/// Addresses that are renewed before waiting calls get their turn.
+pub const ADDRESSES_PER_TURN: usize = 64;
+
+/// How long a host that has an address may take to say so. On a local network answers come within
+/// a millisecond; the call that asks for the address waits this long.
+pub const ADDRESS_PROBE_WAIT: Duration = Duration::from_millis(30);
+
+/// Frames that are looked at while probing.
+pub const ADDRESS_PROBE_FRAMES_MAX: usize = 65_536;
+
+/// How often a new address is announced.
+pub const ANNOUNCEMENTS: u32 = 3;
+
+/// Between two announcements of one address.
+pub const ANNOUNCEMENT_PAUSE: Duration = Duration::from_millis(800);
+
 const _: () = assert!(BLOCK_FIRST <= BLOCK_LAST);
 const _: () = assert!(LETTERS_PER_TURN <= MAILBOX_LETTERS);
 const _: () = assert!(ACCEPTS_PER_TURN <= LISTEN_BACKLOG as usize);
+const _: () = assert!(ADDRESS_RENEWAL.as_secs() * 3 <= ADDRESS_VALID.as_secs());
+const _: () = assert!(ADDRESS_RETRY.as_secs() < ADDRESS_RENEWAL.as_secs());

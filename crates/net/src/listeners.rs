@@ -1,7 +1,7 @@
 //! A data thread's own view of the published socket table.
 //!
-//! Sockets are compared by the `Arc` that holds them, and only when the table itself is another
-//! one; so a publication that changes no socket costs one pointer comparison.
+//! Tables are compared by what they do not share, so a publication costs the sockets that it
+//! changes: a pointer comparison when it changes none.
 //!
 //! Invariant: after `apply`, the thread listens on exactly the addresses of the table.
 
@@ -16,7 +16,7 @@ use crate::sockets::{BoundSockets, SocketTable};
 /// Which addresses this thread listens on.
 pub struct Listeners {
     thread: usize,
-    table: Option<Arc<SocketTable>>,
+    table: Arc<SocketTable>,
     open: BTreeMap<SocketAddr, (Arc<BoundSockets>, Option<Token>)>,
 }
 
@@ -25,28 +25,24 @@ pub struct Listeners {
 impl Listeners {
     /// Of data thread number `thread`, listening nowhere.
     pub fn new(thread: usize) -> Self {
-        Self { thread, table: None, open: BTreeMap::new() }
+        Self { thread, table: Arc::default(), open: BTreeMap::new() }
     }
 
     /// Closes what is gone, takes over what is new, leaves the rest alone.
     pub fn apply(&mut self, io: &mut Io, table: &Arc<SocketTable>) {
-        if self.table.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, table)) {
-            return;
-        }
-        self.open.retain(|addr, (bound, token)| {
-            let stays = table.socket(*addr).is_some_and(|published| Arc::ptr_eq(published, bound));
-            if let (false, Some(token)) = (stays, token) {
-                io.close(*token);
+        let mine = std::mem::replace(&mut self.table, table.clone());
+        // Everything is closed before anything is opened: descriptors first, then new ones.
+        let mut added = Vec::new();
+        table.changes_since(&mine, |addr, _, now| {
+            if let Some((_, Some(token))) = self.open.remove(&addr) {
+                io.close(token);
             }
-            stays
+            added.extend(now.cloned());
         });
-        for bound in table.iter() {
-            let thread = self.thread;
-            self.open
-                .entry(bound.addr())
-                .or_insert_with(|| (bound.clone(), open(io, bound, thread)));
+        for bound in added {
+            let token = open(io, &bound, self.thread);
+            self.open.insert(bound.addr(), (bound, token));
         }
-        self.table = Some(table.clone());
     }
 
     /// The listener of an address.

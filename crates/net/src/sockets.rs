@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use weir_core::persistent::Map;
 
 use crate::budget::{Budget, Claim, Exhausted};
 use crate::limits;
@@ -50,10 +51,11 @@ pub enum BindError {
     },
 }
 
-/// Every address on which this process listens, sorted. Immutable; published whole.
-#[derive(Debug, Default)]
+/// Every address on which this process listens, sorted. Published whole; copies share what they
+/// have in common.
+#[derive(Clone, Debug, Default)]
 pub struct SocketTable {
-    entries: Vec<(SocketAddr, Arc<BoundSockets>)>,
+    entries: Map<SocketAddr, Arc<BoundSockets>>,
 }
 
 // === impl BindError ===
@@ -172,20 +174,17 @@ fn socket(addr: SocketAddr) -> io::Result<Socket> {
 impl SocketTable {
     /// A table of these sockets, by their addresses; of two with one address the later stays.
     pub fn new(sockets: impl IntoIterator<Item = Arc<BoundSockets>>) -> Self {
-        let by_addr: std::collections::BTreeMap<_, _> =
-            sockets.into_iter().map(|bound| (bound.addr, bound)).collect();
-        Self { entries: by_addr.into_iter().collect() }
+        Self { entries: sockets.into_iter().map(|bound| (bound.addr, bound)).collect() }
     }
 
     /// The sockets of an address.
     pub fn socket(&self, addr: SocketAddr) -> Option<&Arc<BoundSockets>> {
-        let found = self.entries.binary_search_by_key(&addr, |(addr, _)| *addr).ok()?;
-        Some(&self.entries[found].1)
+        self.entries.get(&addr)
     }
 
     /// All of them, by address.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<BoundSockets>> {
-        self.entries.iter().map(|(_, bound)| bound)
+        self.entries.values()
     }
 
     /// Number of addresses.
@@ -198,16 +197,26 @@ impl SocketTable {
         self.entries.is_empty()
     }
 
-    /// A copy with more sockets.
-    #[must_use]
-    pub fn with(&self, added: impl IntoIterator<Item = Arc<BoundSockets>>) -> Self {
-        Self::new(self.iter().cloned().chain(added))
+    /// Adds the sockets of an address.
+    pub fn insert(&mut self, bound: Arc<BoundSockets>) {
+        self.entries.insert(bound.addr, bound);
     }
 
-    /// A copy without the addresses for which `gone` says so.
-    #[must_use]
-    pub fn without(&self, gone: impl Fn(SocketAddr) -> bool) -> Self {
-        Self::new(self.iter().filter(|bound| !gone(bound.addr)).cloned())
+    /// Takes the sockets of an address out.
+    pub fn remove(&mut self, addr: SocketAddr) -> Option<Arc<BoundSockets>> {
+        self.entries.remove(&addr)
+    }
+
+    /// Calls `told` with every address whose sockets differ from `older`'s: before, now. It costs
+    /// what changed, not what exists.
+    pub fn changes_since(
+        &self,
+        older: &Self,
+        mut told: impl FnMut(SocketAddr, Option<&Arc<BoundSockets>>, Option<&Arc<BoundSockets>>),
+    ) {
+        self.entries.changes_since(&older.entries, Arc::ptr_eq, |addr, old, new| {
+            told(*addr, old, new);
+        });
     }
 }
 
@@ -319,10 +328,17 @@ mod tests {
         let budget = budget();
         let bind = || Arc::new(bind_listener(&budget, any(), 1).unwrap());
         let (one, two) = (bind(), bind());
-        let table = SocketTable::default().with([two.clone(), one.clone()]);
+        let table = SocketTable::new([two.clone(), one.clone()]);
         assert_eq!(table.len(), 2);
         assert!(Arc::ptr_eq(table.socket(one.addr()).unwrap(), &one));
-        let rest = table.without(|addr| addr == one.addr());
+        let mut rest = table.clone();
+        assert!(rest.remove(one.addr()).is_some() && rest.remove(one.addr()).is_none());
         assert!(rest.socket(one.addr()).is_none() && rest.socket(two.addr()).is_some());
+        assert!(table.socket(one.addr()).is_some(), "the copy was changed, not the table");
+        let mut told = Vec::new();
+        rest.changes_since(&table, |addr, old, new| {
+            told.push((addr, old.is_some(), new.is_some()))
+        });
+        assert_eq!(told, [(one.addr(), true, false)]);
     }
 }

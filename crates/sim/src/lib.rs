@@ -23,6 +23,7 @@ mod control;
 mod http;
 mod ledger;
 mod limits;
+pub mod linear;
 mod net;
 mod prober;
 mod seam;

@@ -120,7 +120,7 @@ fn door(catalog: &Catalog, lb: &LoadBalancer, listener: &Listener) -> Door {
     let groups = lb.security_groups.iter().filter_map(|id| catalog.security_group(id));
     let admits = groups.flat_map(|group| &group.ingress).filter_map(|rule| match &rule.peer {
         TrafficPeer::Cidr(block) => Some(*block),
-        TrafficPeer::Group(_) => None,
+        TrafficPeer::Group(_) | TrafficPeer::PrefixList(_) => None,
     });
     Door { owner: lb.name.clone(), idle_ms: idle_s * 1_000, admits: admits.collect(), rules }
 }
@@ -140,7 +140,7 @@ fn rule(rule: &Rule) -> (Priority, Vec<Test>, Act) {
         Some(ActionKind::FixedResponse(fixed)) => {
             Act::Fixed(fixed.body.clone().unwrap_or_default())
         }
-        None => Act::Forward(Vec::new()),
+        _ => Act::Forward(Vec::new()),
     };
     (rule.priority, rule.conditions.iter().filter_map(test).collect(), act)
 }

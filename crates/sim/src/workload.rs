@@ -98,6 +98,7 @@ fn wall_rule(name: &str, block: &str) -> PermissionsInput {
             peers: vec![PeerInput { peer: PeerName::Cidr(block.to_owned()), description: None }],
         }],
         rule_ids: Vec::new(),
+        tags: Vec::new(),
     }
 }
 
@@ -108,7 +109,7 @@ fn load_balancer(control: &Control, name: &str) -> Command {
         region: region(),
         name: name.to_owned(),
         kind: LoadBalancerKind::Application,
-        scheme: Scheme::InternetFacing,
+        scheme: Some(Scheme::InternetFacing),
         ip_address_type: IpAddressType::Ipv4,
         subnets: control.catalog.all_subnets().map(|subnet| subnet.id.to_string()).collect(),
         subnet_mappings: Vec::new(),
@@ -141,7 +142,7 @@ fn target_group(control: &Control, index: usize) -> Command {
         protocol_version: None,
         port: Some(8_080),
         vpc,
-        target_type: TargetTypeInput::Served(TargetType::Ip),
+        target_type: TargetType::Ip,
         ip_address_type: None,
         target_control_port: None,
         health_check: HealthCheckInput {
@@ -383,7 +384,7 @@ fn about_rules(control: &Control, rng: &mut Rng) -> Option<Command> {
                 arn: rule.arn.to_string(),
                 conditions: (rng.below(2) == 0).then(|| conditions(rng)),
                 actions: Some(vec![action(control, &owner, rng)?]),
-                transforms: Vec::new(),
+                transforms: None,
                 reset_transforms: None,
             }))
         }

@@ -22,7 +22,8 @@ use crate::{Memory, Sqlite};
 pub struct Commit {
     /// The records that change; empty for a refused call or an idempotent repeat.
     pub changes: ChangeSet,
-    /// The trace of the call; `None` when nobody called (upkeep that is not worth a line).
+    /// The trace of the call, or what completes a trace that is there already; `None` when nobody
+    /// called (upkeep that is not worth a line).
     pub audit: Option<AuditRecord>,
 }
 

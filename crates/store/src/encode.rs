@@ -19,12 +19,14 @@ pub(crate) struct EncodedChange {
     pub body: Option<String>,
 }
 
-/// One audited call, ready to be written.
+/// What an audited call needs beside its record to be written.
 pub(crate) struct EncodedAudit {
     /// Milliseconds since the epoch.
     pub time_ms: i64,
-    /// JSON of the record.
-    pub body: String,
+    /// JSON of the resources.
+    pub resources: String,
+    /// What the record counts for.
+    pub bytes: u64,
 }
 
 /// One commit, ready to be written.
@@ -60,8 +62,11 @@ impl EncodedChange {
 
 impl EncodedAudit {
     fn new(record: &AuditRecord) -> Result<Self, CommitError> {
-        let body = json(record, || format!("audit record {}", record.request_id))?;
-        Ok(Self { time_ms: record.time_ms, body })
+        let what = || format!("audit record {}", record.request_id);
+        let resources = json(&record.resources, what)?;
+        bounded(record.document.len(), limits::RECORD_BYTES_MAX, what)?;
+        let bytes = record.event_id.len() + resources.len() + record.document.len();
+        Ok(Self { time_ms: record.time_ms, resources, bytes: bytes as u64 })
     }
 }
 

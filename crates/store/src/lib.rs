@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod archive;
+pub mod blob;
 pub mod contract;
 mod encode;
 pub mod error;
@@ -19,6 +20,7 @@ mod memory;
 pub mod retention;
 pub mod sqlite;
 
+pub use blob::{BlobName, Blobs};
 pub use contract::{AnyStore, Commit, Store};
 pub use error::{CommitError, LeaseError, OpenError, Outage, SinceError};
 pub use event::{Event, EventPage, EventQuery};

@@ -5,18 +5,19 @@
 //!
 //! Invariant: a commit checks everything first and then cannot fail, so it is all or nothing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
-use weir_core::catalog::{Change, Resource, ResourceKey, Revision};
+use weir_core::catalog::{AuditRecord, Change, Resource, ResourceKey, Revision};
 use weir_core::limits;
 use weir_core::time::Now;
 
+use crate::blob::{BlobName, Blobs};
 use crate::contract::{Commit, Store};
 use crate::encode::{EncodedCommit, encode};
 use crate::error::{CommitError, LeaseError, Outage, SinceError};
-use crate::event::{Event, EventPage, EventQuery};
+use crate::event::{Event, EventPage, EventQuery, Looked};
 use crate::lease::{Lease, LeaseName, LocalLeases, NodeId};
 use crate::log::ChangePage;
 use crate::retention::Retention;
@@ -42,7 +43,11 @@ struct Kept {
     log_floor: Revision,
     audit: VecDeque<Audited>,
     audit_bytes: u64,
+    /// Sequences by event id.
+    audit_ids: BTreeMap<String, u64>,
     sequence: u64,
+    /// With the time of the last put, in milliseconds since the epoch.
+    blobs: BTreeMap<BlobName, (i64, Arc<[u8]>)>,
 }
 
 #[derive(Debug)]
@@ -79,7 +84,9 @@ impl Memory {
             log_floor: Revision(0),
             audit: VecDeque::new(),
             audit_bytes: 0,
+            audit_ids: BTreeMap::new(),
             sequence: 0,
+            blobs: BTreeMap::new(),
         };
         Self::over(Arc::new(Mutex::new(kept)))
     }
@@ -178,10 +185,41 @@ impl Store for Memory {
 
     async fn events(&self, query: EventQuery) -> Result<EventPage, Outage> {
         let kept = self.readable()?;
+        let within = |event: &&Event| match &query.event_id {
+            Some(id) => *id == event.record.event_id,
+            None => query.covers(event.record.time_ms),
+        };
+        let events = || kept.audit.iter().map(|audited| &audited.event);
+        let first = events().find(within).map_or(u64::MAX, |event| event.sequence);
+        let last = events().rfind(within).map_or(0, |event| event.sequence);
         let before = query.before.unwrap_or(u64::MAX);
-        let newest_first = kept.audit.iter().rev().map(|audited| &audited.event);
-        let older = newest_first.skip_while(|event| event.sequence >= before);
-        query.page(older.map(|event| Ok(event.clone())))
+        let span = |event: &&Event| {
+            event.sequence < before && event.sequence >= first && event.sequence <= last
+        };
+        query.page(events().rev().filter(span).map(|event| {
+            let wanted = query.wants(&event.record);
+            Ok(Looked { sequence: event.sequence, event: wanted.then(|| event.clone()) })
+        }))
+    }
+}
+
+impl Blobs for Memory {
+    async fn put_blob(&self, bytes: Arc<[u8]>, now_ms: i64) -> Result<BlobName, Outage> {
+        let name = BlobName::of(&bytes);
+        self.writable()?.blobs.insert(name.clone(), (now_ms, bytes));
+        Ok(name)
+    }
+
+    async fn blob(&self, name: BlobName) -> Result<Option<Vec<u8>>, Outage> {
+        let kept = self.readable()?;
+        Ok(kept.blobs.get(&name).map(|(_, bytes)| bytes.to_vec()))
+    }
+
+    async fn sweep_blobs(&self, keep: BTreeSet<BlobName>, before_ms: i64) -> Result<usize, Outage> {
+        let mut kept = self.writable()?;
+        let before = kept.blobs.len();
+        kept.blobs.retain(|name, (put_ms, _)| keep.contains(name) || *put_ms >= before_ms);
+        Ok(before - kept.blobs.len())
     }
 }
 
@@ -206,12 +244,29 @@ impl Kept {
             self.log.push_back(Logged { revision: self.revision, change, bytes });
         }
         if let (Some(record), Some(encoded)) = (commit.audit, &encoded.audit) {
-            self.sequence += 1;
-            let bytes = encoded.body.len() as u64;
-            self.audit_bytes += bytes;
-            let event = Event { sequence: self.sequence, revision: self.revision, record };
-            self.audit.push_back(Audited { event, bytes });
+            match self.audit_ids.get(&record.event_id) {
+                Some(sequence) => self.complete(*sequence, record, encoded.bytes),
+                None => self.append(record, encoded.bytes),
+            }
         }
+    }
+
+    fn append(&mut self, record: AuditRecord, bytes: u64) {
+        self.sequence += 1;
+        self.audit_bytes += bytes;
+        self.audit_ids.insert(record.event_id.clone(), self.sequence);
+        let event = Event { sequence: self.sequence, revision: self.revision, record };
+        self.audit.push_back(Audited { event, bytes });
+    }
+
+    /// Replaces what is known of a call; its place, time and revision stay.
+    fn complete(&mut self, sequence: u64, record: AuditRecord, bytes: u64) {
+        let place = self.audit.partition_point(|audited| audited.event.sequence < sequence);
+        let audited = &mut self.audit[place];
+        self.audit_bytes = self.audit_bytes + bytes - audited.bytes;
+        audited.bytes = bytes;
+        audited.event.record.resources = record.resources;
+        audited.event.record.document = record.document;
     }
 
     fn prune_log(&mut self) {
@@ -238,7 +293,9 @@ impl Kept {
                 return;
             }
             self.audit_bytes -= oldest.bytes;
-            self.audit.pop_front();
+            if let Some(oldest) = self.audit.pop_front() {
+                self.audit_ids.remove(&oldest.event.record.event_id);
+            }
         }
     }
 }

@@ -10,13 +10,17 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use weir_core::catalog::{Change, Revision};
+use weir_core::catalog::{AuditRecord, Change, Revision};
 use weir_core::limits;
 use weir_core::time::Now;
-use weir_store::{Commit, CommitError, EventQuery, LeaseError, LeaseName, NodeId};
+use weir_store::{
+    BlobName, Blobs as _, Commit, CommitError, EventQuery, LeaseError, LeaseName, NodeId,
+};
 use weir_store::{Retention, SinceError, Store as _};
 
-use support::{Bench, audit, delete, put, refused, registrations, security_group, vpc, vpc_key};
+use support::{
+    Bench, audit, delete, many_refused, put, refused, registrations, security_group, vpc, vpc_key,
+};
 
 macro_rules! conformance {
     ($($case:ident),* $(,)?) => {
@@ -39,7 +43,11 @@ conformance! {
     a_batch_is_all_or_nothing,
     a_stale_commit_changes_nothing,
     an_empty_store_is_at_zero,
+    events_of_a_span_whatever_the_order,
+    a_record_is_completed_in_its_place,
     audit_is_pruned_by_age_in_small_steps,
+    blobs_are_kept_by_what_they_are,
+    blobs_outlive_the_sweep_while_somebody_wants_them,
     audit_is_pruned_by_bytes,
     changed_wakes_up,
     concurrent_committers_have_one_winner_per_revision,
@@ -58,6 +66,46 @@ conformance! {
 }
 
 type Open = fn(Retention) -> Bench;
+
+async fn blobs_are_kept_by_what_they_are(open: Open) {
+    let mut bench = open(Retention::default());
+    let large: Arc<[u8]> = (0..3_000_000u32).map(|n| n as u8).collect();
+    let name = bench.store().put_blob(Arc::clone(&large), 1).await.unwrap();
+    assert_eq!(name, BlobName::of(&large));
+    assert_eq!(bench.store().put_blob(Arc::clone(&large), 2).await.unwrap(), name);
+    let empty = bench.store().put_blob(Arc::from([]), 2).await.unwrap();
+    for _ in 0..2 {
+        let read = bench.store().blob(name.clone()).await.unwrap();
+        assert_eq!(read.as_deref(), Some(large.as_ref()));
+        assert_eq!(bench.store().blob(empty.clone()).await.unwrap(), Some(vec![]));
+        assert_eq!(bench.store().blob(BlobName::of(b"other")).await.unwrap(), None);
+        bench.reopen();
+    }
+    assert_eq!(bench.load().await.0, 0, "blobs do not move the revision");
+}
+
+async fn blobs_outlive_the_sweep_while_somebody_wants_them(open: Open) {
+    let mut bench = open(Retention::default());
+    let put = async |bench: &Bench, text: &str, now_ms| {
+        bench.store().put_blob(Arc::from(text.as_bytes()), now_ms).await.unwrap()
+    };
+    let named = put(&bench, "named", 10).await;
+    let young = put(&bench, "young", 100).await;
+    let again = put(&bench, "again", 10).await;
+    assert_eq!(put(&bench, "again", 100).await, again);
+    // A clock that was set back does not make a blob older.
+    assert_eq!(put(&bench, "old", 10).await, put(&bench, "old", 5).await);
+    let keep = [named.clone(), BlobName::of(b"never put")];
+    bench.reopen();
+    assert_eq!(bench.store().sweep_blobs(keep.into(), 100).await.unwrap(), 1);
+    bench.reopen();
+    for name in [&named, &young, &again] {
+        assert!(bench.store().blob(name.clone()).await.unwrap().is_some(), "{name}");
+    }
+    assert_eq!(bench.store().blob(BlobName::of(b"old")).await.unwrap(), None);
+    assert_eq!(bench.store().sweep_blobs([].into(), 1_000).await.unwrap(), 3);
+    assert_eq!(bench.store().sweep_blobs([].into(), 1_000).await.unwrap(), 0);
+}
 
 async fn an_empty_store_is_at_zero(open: Open) {
     let bench = open(Retention::default());
@@ -159,9 +207,9 @@ async fn deletes_stay_deleted(open: Open) {
 
 async fn since_lists_in_order(open: Open) {
     let mut bench = open(Retention::default());
-    let put_1 = Change::Put(Box::new(vpc("vpc-1", "old")));
-    let put_2 = Change::Put(Box::new(vpc("vpc-2", "")));
-    let put_3 = Change::Put(Box::new(vpc("vpc-1", "new")));
+    let put_1 = Change::Put(Arc::new(vpc("vpc-1", "old")));
+    let put_2 = Change::Put(Arc::new(vpc("vpc-2", "")));
+    let put_3 = Change::Put(Arc::new(vpc("vpc-1", "new")));
     let delete_2 = Change::Delete(vpc_key("vpc-2"));
     bench.commit(0, vec![put([vpc("vpc-1", "old"), vpc("vpc-2", "")])]).await;
     bench.commit(1, vec![delete("vpc-2"), put([vpc("vpc-1", "new")])]).await;
@@ -297,7 +345,7 @@ async fn events_page_newest_first(open: Open) {
         let page = bench.store().events(query.clone()).await.unwrap();
         pages.push(page.events.iter().map(|event| event.sequence).collect::<Vec<_>>());
         // New events do not shift the older pages.
-        bench.commit(0, vec![refused("late", "CreateRule", 99)]).await;
+        bench.commit(0, many_refused("late", "CreateRule", 99, 1)).await;
         query.before = page.next;
         if query.before.is_none() {
             break;
@@ -324,6 +372,18 @@ async fn events_are_filtered(open: Open) {
     assert_eq!(count(EventQuery { request_id: text("r-7"), ..all() }).await, 1);
     assert_eq!(count(EventQuery { principal: text("AKIDEXAMPLE"), ..all() }).await, 30);
     assert_eq!(count(EventQuery { principal: text("nobody"), ..all() }).await, 0);
+    assert_eq!(count(EventQuery { event_id: text("event-r-7-7"), ..all() }).await, 1);
+    assert_eq!(count(EventQuery { source: text("ec2.amazonaws.com"), ..all() }).await, 0);
+    assert_eq!(count(EventQuery { region: text("us-east-1"), ..all() }).await, 30);
+    assert_eq!(count(EventQuery { region: text("eu-west-1"), ..all() }).await, 0);
+    assert_eq!(count(EventQuery { username: text("root"), ..all() }).await, 30);
+    assert_eq!(count(EventQuery { read_only: Some(true), ..all() }).await, 0);
+    assert_eq!(count(EventQuery { read_only: Some(false), ..all() }).await, 30);
+    assert_eq!(count(EventQuery { resource_kind: text("AWS::EC2::VPC"), ..all() }).await, 30);
+    assert_eq!(count(EventQuery { resource_kind: text("AWS::EC2::Subnet"), ..all() }).await, 0);
+    assert_eq!(count(EventQuery { resource_name: text("vpc-r-3"), ..all() }).await, 1);
+    let nothing = EventQuery { from_ms: Some(20), until_ms: Some(20), ..all() };
+    assert_eq!(count(nothing).await, 0);
     let span = EventQuery { from_ms: Some(10), until_ms: Some(20), ..all() };
     assert_eq!(count(EventQuery { action: text("DeleteRule"), ..span }).await, 3);
     let limited = EventQuery { action: text("DeleteRule"), limit: 4, ..all() };
@@ -333,11 +393,67 @@ async fn events_are_filtered(open: Open) {
     assert!(page.next.is_some_and(|next| (17..=19).contains(&next)));
 }
 
+/// Clocks are set: the order of the records is not that of their times.
+async fn events_of_a_span_whatever_the_order(open: Open) {
+    let bench = open(Retention::default());
+    let times = [50, 90, 10, 20, 60, 15];
+    let calls = times.iter().map(|ms| refused("r", "CreateRule", *ms)).collect();
+    bench.commit(0, calls).await;
+    let span = EventQuery { from_ms: Some(15), until_ms: Some(61), ..EventQuery::default() };
+    let page = bench.store().events(span).await.unwrap();
+    let seen: Vec<_> = page.events.iter().map(|event| event.record.time_ms).collect();
+    assert_eq!((seen, page.next), (vec![15, 60, 20, 50], None));
+}
+
+async fn a_record_is_completed_in_its_place(open: Open) {
+    let small = audit("r-1", "CreateVpc", 5);
+    let mut bench = open(Retention { audit_bytes: 2_000, ..Retention::default() });
+    let first = Commit { audit: Some(small.clone()), ..put([vpc("vpc-1", "")]) };
+    bench.commit(0, vec![first, refused("r-2", "CreateVpc", 6)]).await;
+    let mut whole = AuditRecord {
+        time_ms: 9,
+        document: format!("{{\"responseElements\":\"{}\"}}", "x".repeat(500)),
+        ..small.clone()
+    };
+    whole.resources.clear();
+    let completion = Commit { audit: Some(whole.clone()), ..Commit::default() };
+    assert_eq!(bench.commit(1, vec![completion.clone(), completion.clone()]).await, 1);
+    for _ in 0..2 {
+        let events = bench.store().events(EventQuery::default()).await.unwrap().events;
+        let seen: Vec<_> = events.iter().map(|event| (event.sequence, event.revision.0)).collect();
+        assert_eq!(seen, [(2, 1), (1, 1)]);
+        assert_eq!(events[1].record, AuditRecord { time_ms: 5, ..whole.clone() });
+        bench.reopen();
+    }
+    // Its new size counts: two more of this size push it out, and then it is unknown.
+    let more = ["r-3", "r-4"].map(|id| {
+        let record = AuditRecord { document: whole.document.clone(), ..audit(id, "X", 7) };
+        Commit { audit: Some(record), ..Commit::default() }
+    });
+    bench.commit(1, more.to_vec()).await;
+    bench.commit(1, vec![refused("r-5", "X", 8), refused("r-6", "X", 8)]).await;
+    bench
+        .commit(
+            1,
+            more.map(|mut commit| {
+                commit.audit.as_mut().unwrap().event_id += "-again";
+                commit
+            })
+            .to_vec(),
+        )
+        .await;
+    let gone = EventQuery { event_id: Some(small.event_id), ..EventQuery::default() };
+    assert!(bench.store().events(gone).await.unwrap().events.is_empty());
+    assert_eq!(bench.commit(1, vec![completion]).await, 1);
+    let events = bench.store().events(EventQuery::default()).await.unwrap().events;
+    assert_eq!(events[0].record, whole);
+}
+
 async fn selective_events_stay_bounded(open: Open) {
     let bench = open(Retention::default());
     let total = limits::EVENTS_SCANNED_PER_PAGE_MAX + 10;
     let action = |i| if i == 0 { "First" } else { "Other" };
-    let calls = (0..total).map(|i| refused("r", action(i), 1)).collect();
+    let calls = (0..total).flat_map(|i| many_refused("r", action(i), 1, 1)).collect();
     bench.commit(0, calls).await;
     let mut query = EventQuery { action: Some(String::from("First")), ..EventQuery::default() };
     let page = bench.store().events(query.clone()).await.unwrap();
@@ -350,7 +466,7 @@ async fn selective_events_stay_bounded(open: Open) {
 async fn audit_is_pruned_by_age_in_small_steps(open: Open) {
     const DAY: i64 = 1_000;
     let bench = open(Retention { audit_age_ms: 90 * DAY, ..Retention::default() });
-    bench.commit(0, (0..200).map(|_| refused("old", "X", 0)).collect()).await;
+    bench.commit(0, many_refused("old", "X", 0, 200)).await;
     // At exactly the age a call is still kept.
     bench.commit(0, vec![refused("new", "X", 90 * DAY)]).await;
     let left = async || {
@@ -359,10 +475,10 @@ async fn audit_is_pruned_by_age_in_small_steps(open: Open) {
     };
     assert_eq!(left().await.len(), 201);
     let step = limits::AUDIT_PRUNE_STEP;
-    bench.commit(0, vec![refused("new", "X", 90 * DAY + 1)]).await;
+    bench.commit(0, many_refused("new", "X", 90 * DAY + 1, 1)).await;
     assert_eq!(left().await.len(), 202 - step - 1);
     for _ in 0..4 {
-        bench.commit(0, vec![refused("new", "X", 90 * DAY + 1)]).await;
+        bench.commit(0, many_refused("new", "X", 90 * DAY + 1, 1)).await;
     }
     let left = left().await;
     assert!(left.iter().all(|event| event.record.request_id == "new"), "{}", left.len());
@@ -371,10 +487,12 @@ async fn audit_is_pruned_by_age_in_small_steps(open: Open) {
 }
 
 async fn audit_is_pruned_by_bytes(open: Open) {
-    let one = serde_json::to_string(&audit("r", "X", 5)).unwrap().len() as u64;
+    let record = audit("r", "X", 5);
+    let resources = serde_json::to_string(&record.resources).unwrap();
+    let one = ("event-00000000".len() + resources.len() + record.document.len()) as u64;
     let mut bench = open(Retention { audit_bytes: 10 * one + 1, ..Retention::default() });
     for _ in 0..3 {
-        bench.commit(0, vec![refused("r", "X", 5); 7]).await;
+        bench.commit(0, many_refused("r", "X", 5, 7)).await;
     }
     for _ in 0..2 {
         let events = bench.store().events(EventQuery::default()).await.unwrap().events;

@@ -2,7 +2,6 @@
 //!
 //! Invariant: nothing here has a meaning yet; `config` turns it into settings.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -43,9 +42,10 @@ pub struct UpArgs {
     /// See [`DirArgs`].
     #[command(flatten)]
     pub dir: DirArgs,
-    /// Where the API listens; port 0 picks a free one [default: 127.0.0.1:8780]
-    #[arg(long, env = "WEIR_API", value_name = "ADDRESS")]
-    pub api: Option<SocketAddr>,
+    /// Where the API listens, comma-separated; port 0 picks a free one [default: 127.0.0.1:8780]
+    #[arg(long, env = "WEIR_API", value_name = "ADDRESS", value_delimiter = ',',
+          value_parser = crate::network::api_entry)]
+    pub api: Vec<String>,
     /// Settings file (TOML)
     #[arg(long, env = "WEIR_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -5,18 +5,21 @@
 //!
 //! Invariant: an unknown key of the file is an error, never ignored.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use ipnet::IpNet;
 use serde::Deserialize;
 use weir_core::catalog::{Quotas, Settings, Waiver};
 use weir_core::resource::{AccountId, Region};
+use weir_net::address::Interface;
 
 use crate::cli::{DirArgs, UpArgs};
+use crate::network::{self, ApiAddress, ApiTls, FileApi, FileInterface, FilePools};
 
-/// The port of the API when none is named.
-const API_PORT: u16 = 8780;
+/// Where the API listens when nothing is named.
+const API: &str = "127.0.0.1:8780";
 /// The region when none is named.
 const REGION: &str = "us-east-1";
 /// The account when none is named.
@@ -27,8 +30,12 @@ const ACCOUNT: &str = "123456789012";
 pub struct Config {
     /// Where everything is kept.
     pub data_dir: PathBuf,
-    /// Where the API listens.
-    pub api: SocketAddr,
+    /// Where the API listens, at least one.
+    pub api: Vec<ApiAddress>,
+    /// The operator's certificate for it.
+    pub api_tls: Option<ApiTls>,
+    /// Which devices carry which blocks.
+    pub interfaces: Vec<Interface>,
     /// Data threads.
     pub threads: usize,
     /// The folder that stands for S3: access logs go below `<log_root>/<bucket>/…`.
@@ -57,7 +64,18 @@ pub struct ChosenKey {
 #[serde(deny_unknown_fields, default)]
 struct File {
     data_dir: Option<PathBuf>,
-    api: Option<SocketAddr>,
+    api: Option<FileApi>,
+    #[serde(alias = "api-insecure")]
+    api_insecure: bool,
+    #[serde(alias = "api-tls")]
+    api_tls: Option<ApiTls>,
+    interfaces: Vec<FileInterface>,
+    #[serde(alias = "public-pool")]
+    public_pool: Vec<IpNet>,
+    #[serde(alias = "elastic-pool")]
+    elastic_pool: Vec<IpNet>,
+    #[serde(alias = "ipam-pools")]
+    ipam_pools: BTreeMap<String, Vec<IpNet>>,
     threads: Option<usize>,
     log_root: Option<PathBuf>,
     account_id: Option<String>,
@@ -66,6 +84,8 @@ struct File {
     regions: Option<Vec<String>>,
     domain: Option<String>,
     waive: Vec<String>,
+    #[serde(alias = "allow-unserved-types")]
+    allow_unserved_types: bool,
     quotas: FileQuotas,
 }
 
@@ -74,21 +94,63 @@ struct File {
 #[serde(transparent)]
 struct Hidden(String);
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct FileQuotas {
-    load_balancers: Option<usize>,
-    listeners_per_load_balancer: Option<usize>,
-    rules_per_load_balancer: Option<usize>,
-    target_groups: Option<usize>,
-    target_groups_per_load_balancer: Option<usize>,
-    targets_per_target_group: Option<usize>,
-    targets_per_load_balancer: Option<usize>,
-    registrations_per_target: Option<usize>,
-    security_groups_per_interface: Option<usize>,
-    security_groups: Option<usize>,
-    rules_per_security_group: Option<usize>,
-    instances: Option<usize>,
+macro_rules! file_quotas {
+    ($($name:ident,)*) => {
+        /// `[quotas]` of the settings file: any of [`Quotas`].
+        #[derive(Clone, Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        struct FileQuotas {
+            $($name: Option<usize>,)*
+        }
+
+        impl FileQuotas {
+            fn over(&self, base: Quotas) -> Quotas {
+                Quotas { $($name: self.$name.unwrap_or(base.$name),)* }
+            }
+        }
+    };
+}
+
+file_quotas! {
+    load_balancers,
+    network_load_balancers,
+    gateway_load_balancers,
+    gateway_load_balancers_per_vpc,
+    network_interfaces_per_vpc,
+    gateway_interfaces_per_vpc,
+    listeners_per_network_load_balancer,
+    rules_per_network_load_balancer,
+    certificates_per_load_balancer,
+    certificates_per_network_load_balancer,
+    geneve_target_groups,
+    targets_per_network_load_balancer,
+    targets_per_network_zone,
+    targets_per_gateway_zone,
+    reserved_units_per_load_balancer,
+    reserved_units_per_network_zone,
+    reserved_units_per_region,
+    listeners_per_load_balancer,
+    rules_per_load_balancer,
+    target_groups,
+    target_groups_per_load_balancer,
+    targets_per_target_group,
+    targets_per_load_balancer,
+    registrations_per_target,
+    security_groups_per_interface,
+    security_groups,
+    rules_per_security_group,
+    vpcs,
+    certificates,
+    server_certificates,
+    trust_stores,
+    certificates_per_trust_store,
+    subject_bytes_per_trust_store,
+    revocation_lists_per_trust_store,
+    revoked_entries_per_trust_store,
+    prefix_lists,
+    elastic_addresses,
+    network_interfaces,
+    instances,
 }
 
 /// Reads an environment variable; an empty one counts as unset.
@@ -110,8 +172,19 @@ impl Config {
     fn resolve(args: &UpArgs, file: File, env: Lookup<'_>) -> anyhow::Result<Self> {
         let dir = DirArgs { data_dir: args.dir.data_dir.clone().or(file.data_dir.clone()) };
         let data_dir = data_dir(&dir)?;
-        let api = args.api.or(file.api).unwrap_or((Ipv4Addr::LOCALHOST, API_PORT).into());
-        ensure!(api.ip().is_loopback(), "the API listens on loopback addresses only, not on {api}");
+        let typed = args.api.iter().filter(|entry| !entry.is_empty());
+        let typed: Vec<String> = typed.cloned().collect();
+        let named = match typed.as_slice() {
+            [] => file.api.clone().map_or_else(|| vec![API.to_owned()], FileApi::entries),
+            _ => typed,
+        };
+        let api = network::api(&named, file.api_insecure)?;
+        let pools = FilePools {
+            public: file.public_pool.clone(),
+            elastic: file.elastic_pool.clone(),
+            ipam: file.ipam_pools.clone(),
+        };
+        let (interfaces, addresses) = network::plan(file.interfaces.clone(), pools)?;
         let chosen_account = env("WEIR_ACCOUNT_ID").or(file.account_id.clone());
         let threads = file.threads.unwrap_or_else(weir_net::threads::cores);
         let max = weir_core::limits::DATA_THREADS_MAX;
@@ -123,7 +196,9 @@ impl Config {
             threads,
             account_was_chosen: chosen_account.is_some(),
             region: regions(&file, env)?.swap_remove(0),
-            catalog: catalog(&file, chosen_account, env)?,
+            catalog: Settings { addresses, ..catalog(&file, chosen_account, env)? },
+            api_tls: file.api_tls.clone(),
+            interfaces,
             key: key(&file, env)?,
         })
     }
@@ -182,6 +257,12 @@ fn catalog(file: &File, account: Option<String>, env: Lookup<'_>) -> anyhow::Res
     for name in waived.iter().filter(|name| !name.is_empty()) {
         settings.waivers.insert(waiver(name)?);
     }
+    settings.allow_unserved_types = match env("WEIR_ALLOW_UNSERVED_TYPES") {
+        Some(word) => word.parse().with_context(|| {
+            format!("WEIR_ALLOW_UNSERVED_TYPES must be true or false, not {word:?}")
+        })?,
+        None => file.allow_unserved_types,
+    };
     Ok(settings)
 }
 
@@ -237,32 +318,6 @@ fn key(file: &File, env: Lookup<'_>) -> anyhow::Result<Option<ChosenKey>> {
     }
 }
 
-// === impl FileQuotas ===
-
-impl FileQuotas {
-    fn over(&self, base: Quotas) -> Quotas {
-        macro_rules! over {
-            ($($name:ident),* $(,)?) => {
-                Quotas { $($name: self.$name.unwrap_or(base.$name)),* }
-            };
-        }
-        over!(
-            load_balancers,
-            listeners_per_load_balancer,
-            rules_per_load_balancer,
-            target_groups,
-            target_groups_per_load_balancer,
-            targets_per_target_group,
-            targets_per_load_balancer,
-            registrations_per_target,
-            security_groups_per_interface,
-            security_groups,
-            rules_per_security_group,
-            instances,
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,7 +334,8 @@ mod tests {
     #[test]
     fn defaults() {
         let config = resolve("", &[]).unwrap();
-        assert_eq!(config.api, "127.0.0.1:8780".parse().unwrap());
+        assert_eq!(config.api[0].to_string(), "http://127.0.0.1:8780");
+        assert!(config.interfaces.is_empty() && config.catalog.addresses.carried.is_empty());
         assert_eq!(config.catalog.regions.iter().next().unwrap().as_str(), "us-east-1");
         assert!(config.key.is_none() && !config.account_was_chosen);
         assert_eq!(config.log_root, PathBuf::from("/nowhere/s3"));
@@ -299,6 +355,22 @@ mod tests {
     }
 
     #[test]
+    fn departures_are_asked_for_by_name() {
+        let config = resolve("", &[]).unwrap();
+        assert!(!config.catalog.allow_unserved_types && config.catalog.waivers.is_empty());
+        let file = "allow-unserved-types = true\nwaive = ['sg-in-lb-vpc']";
+        let config = resolve(file, &[("WEIR_WAIVE", "alb-two-azs, tg-in-lb-vpc")]).unwrap();
+        assert!(config.catalog.allow_unserved_types);
+        let waived: Vec<_> = config.catalog.waivers.iter().map(|w| w.name()).collect();
+        assert_eq!(waived, ["alb-two-azs", "tg-in-lb-vpc"]);
+        let off = [("WEIR_ALLOW_UNSERVED_TYPES", "false")];
+        assert!(!resolve(file, &off).unwrap().catalog.allow_unserved_types);
+        for waiver in Waiver::ALL {
+            assert!(resolve("", &[("WEIR_WAIVE", waiver.name())]).is_ok());
+        }
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let says = |file: &str, env: &[(&str, &str)], text: &str| {
             let error = format!("{:#}", resolve(file, env).unwrap_err());
@@ -307,9 +379,12 @@ mod tests {
         says("acount_id = '1'", &[], "unknown field");
         says("account_id = '1'", &[], "12 digits");
         says("regions = ['mars']", &[], "not the name of a region");
-        says("api = '0.0.0.0:1'", &[], "loopback");
+        says("api = 'http://0.0.0.0:1'", &[], "api_insecure");
         says("waive = ['x']", &[], "unknown waiver \"x\"; known: alb-two-azs");
         says("threads = 0", &[], "threads must be");
+        says("", &[("WEIR_WAIVE", "alb-two-azs,nonsense")], "unknown waiver \"nonsense\"");
+        says("", &[("WEIR_ALLOW_UNSERVED_TYPES", "yes")], "must be true or false");
+        says("[quotas]\nnonsense = 1", &[], "unknown field");
         says("", &[("WEIR_ACCESS_KEY_ID", "AKIA1")], "without WEIR_SECRET_ACCESS_KEY");
         says("", &[("WEIR_SECRET_ACCESS_KEY", "s")], "without WEIR_ACCESS_KEY_ID");
         says("regions = ['a-b-1','a-b-2','a-b-3','a-b-4','a-b-5','a-b-6']", &[], "at most 5");

@@ -58,7 +58,10 @@ pub fn run(args: &DirArgs) -> anyhow::Result<()> {
 }
 
 fn existing(dir: &std::path::Path) -> anyhow::Result<Client> {
-    let address = env::kept(dir, env::API_FILE)?.parse().context("the API's address")?;
+    let urls = env::kept(dir, env::API_FILE)?;
+    let plain = urls.lines().find_map(|url| url.strip_prefix("http://"));
+    let plain = plain.context("the demo needs an address of the API without TLS")?;
+    let address = plain.parse().context("the API's address")?;
     let region = env::kept(dir, env::REGION_FILE)?;
     Ok(Client::new(address, Credentials::read(dir)?, region))
 }
@@ -68,11 +71,11 @@ fn own(runtime: &tokio::runtime::Runtime) -> anyhow::Result<(Node, Client, Tempo
     let guard = TemporaryDir::make()?;
     let args = UpArgs {
         dir: DirArgs { data_dir: Some(guard.0.clone()) },
-        api: Some(([127, 0, 0, 1], 0).into()),
+        api: vec!["127.0.0.1:0".to_owned()],
         config: None,
     };
     let node = runtime.block_on(Node::start(&Config::load(&args)?))?;
-    let client = Client::new(node.api, Credentials::read(&guard.0)?, node.region.clone());
+    let client = Client::new(node.api[0].addr, Credentials::read(&guard.0)?, node.region.clone());
     Ok((node, client, guard))
 }
 
@@ -153,7 +156,9 @@ fn healthy(client: &Client, group: &str) -> anyhow::Result<()> {
     let deadline = Instant::now() + HEALTHY_WITHIN;
     loop {
         let health = client.elbv2("DescribeTargetHealth", &[("TargetGroupArn", group)])?;
-        let states: Vec<&str> = texts(&health, "State").collect();
+        // Other parts of a description have states of their own.
+        let states = texts(&health, "TargetHealth").filter_map(|part| text(part, "State"));
+        let states: Vec<&str> = states.collect();
         if states.len() == 2 && states.iter().all(|state| *state == "healthy") {
             return Ok(());
         }

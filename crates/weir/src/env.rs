@@ -9,8 +9,9 @@ use anyhow::Context;
 use crate::cli::DirArgs;
 use crate::config;
 use crate::credentials::Credentials;
+use crate::tls::AUTHORITY_FILE;
 
-/// The file in the data directory that holds where the API listens.
+/// The file in the data directory that holds where the API listens, one URL per line.
 pub const API_FILE: &str = "api-address";
 /// The file in the data directory that holds the first region.
 pub const REGION_FILE: &str = "region";
@@ -19,9 +20,12 @@ pub const REGION_FILE: &str = "region";
 pub fn run(args: &DirArgs) -> anyhow::Result<()> {
     let data_dir = config::data_dir(args)?;
     let credentials = Credentials::read(&data_dir)?;
-    let address = kept(&data_dir, API_FILE)?;
+    let urls = kept(&data_dir, API_FILE)?;
+    let url = urls.lines().next().context("the API's address is not kept")?;
     let region = kept(&data_dir, REGION_FILE)?;
-    print!("{}", render(&credentials, &address, &region));
+    let authority = data_dir.join(AUTHORITY_FILE);
+    let authority = Some(authority).filter(|file| url.starts_with("https:") && file.exists());
+    print!("{}", render(&credentials, url, &region, authority.as_deref()));
     Ok(())
 }
 
@@ -34,15 +38,19 @@ pub fn kept(data_dir: &Path, name: &str) -> anyhow::Result<String> {
     Ok(text.trim().to_owned())
 }
 
-fn render(credentials: &Credentials, address: &str, region: &str) -> String {
+/// `authority` is the file that makes clients trust a certificate that was made here.
+fn render(credentials: &Credentials, url: &str, region: &str, authority: Option<&Path>) -> String {
+    let trust = authority.map(|file| file.display().to_string());
+    let trust = trust.as_deref().map(|file| ("AWS_CA_BUNDLE", file));
     [
-        ("AWS_ENDPOINT_URL", format!("http://{address}").as_str()),
+        ("AWS_ENDPOINT_URL", url),
         ("AWS_ACCESS_KEY_ID", &credentials.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key),
         ("AWS_DEFAULT_REGION", region),
         ("AWS_REGION", region),
     ]
-    .iter()
+    .into_iter()
+    .chain(trust)
     .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
     .chain(["unset AWS_SESSION_TOKEN AWS_PROFILE\n".to_owned()])
     .collect()
@@ -63,7 +71,9 @@ mod tests {
             access_key_id: "AKIAEXAMPLE".into(),
             secret_access_key: "it's secret".into(),
         };
-        insta::assert_snapshot!(render(&credentials, "127.0.0.1:8780", "us-east-1"), @r"
+        let tls = render(&credentials, "https://h:1", "r", Some(Path::new("/d/ca.pem")));
+        assert!(tls.contains("export AWS_CA_BUNDLE='/d/ca.pem'\n"), "{tls}");
+        insta::assert_snapshot!(render(&credentials, "http://127.0.0.1:8780", "us-east-1", None), @r"
         export AWS_ENDPOINT_URL='http://127.0.0.1:8780'
         export AWS_ACCESS_KEY_ID='AKIAEXAMPLE'
         export AWS_SECRET_ACCESS_KEY='it'\''s secret'

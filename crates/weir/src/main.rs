@@ -14,8 +14,10 @@ mod credentials;
 mod demo;
 mod env;
 mod ls;
+mod network;
 mod node;
 mod secret_file;
+mod tls;
 mod tree;
 mod up;
 

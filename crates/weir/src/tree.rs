@@ -5,12 +5,17 @@
 //!
 //! Invariant: drawing never prints a control character that came from outside.
 
+use std::net::{IpAddr, SocketAddr};
+
 use serde::{Deserialize, Serialize};
 use weir_control::Authority;
 use weir_core::catalog::Catalog;
-use weir_core::resource::{Action, ActionKind, Condition, LoadBalancer, TargetGroupArn};
+use weir_core::resource::{
+    Action, ActionKind, Condition, LoadBalancer, LoadBalancerZone, TargetGroupArn,
+};
 use weir_core::snapshot::Snapshot;
 use weir_core::traffic::health::TargetHealth;
+use weir_net::address::Carrier;
 
 /// A line of the tree with what hangs below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,12 +51,13 @@ impl Tree {
     /// Collects the tree of a running process.
     pub fn collect(authority: &Authority) -> Self {
         let snapshot = authority.snapshot();
+        let carrier = authority.plane().carrier();
         let impairment = |lb: &LoadBalancer| authority.impairment(&lb.arn);
         authority.read(|catalog| {
             let unused = |arn: &TargetGroupArn| catalog.load_balancers_using(arn).is_empty();
             let mut roots: Vec<Node> = catalog
                 .all_load_balancers()
-                .map(|lb| load_balancer(catalog, &snapshot, lb, impairment(lb)))
+                .map(|lb| load_balancer(catalog, &snapshot, lb, impairment(lb), carrier))
                 .collect();
             let groups = catalog.all_target_groups().filter(|group| unused(&group.arn));
             roots.extend(groups.map(|g| self::group(catalog, &snapshot, &g.arn, "not in use")));
@@ -79,20 +85,28 @@ fn load_balancer(
     snapshot: &Snapshot,
     lb: &LoadBalancer,
     impairment: Option<String>,
+    carrier: &Carrier,
 ) -> Node {
-    let state = if impairment.is_some() { "active_impaired" } else { "active" };
+    let standing = catalog.standing(lb);
+    let state = match (&impairment, standing.is_active) {
+        (_, false) => "provisioning",
+        (Some(_), true) => "active_impaired",
+        (None, true) => "active",
+    };
     let region = &lb.region;
     let title = format!("{} {} ({region}, {})", lb.kind.as_str(), lb.name, lb.scheme.as_str());
     let mut node = Node::new(title, state);
-    if let Some(reason) = impairment {
+    for reason in impairment.into_iter().chain(standing.reason) {
         node.below.push(Node::new(format!("! {reason}"), ""));
     }
     for zone in &lb.zones {
-        node.below.push(Node::new(format!("zone {}", zone.zone), zone.address.to_string()));
+        node.below.push(self::zone(zone, carrier));
     }
     for listener in catalog.listeners_of(&lb.arn) {
-        let address = lb.zones.first().map(|z| format!("{}:{}", z.address, listener.port));
-        let url = address.map(|a| format!("{}://{a}", listener.protocol.scheme()));
+        let first = lb.zones.first().and_then(|zone| zone.listens().next());
+        let address = first.map(|ip| SocketAddr::new(ip, listener.port).to_string());
+        let url = address.filter(|_| listener.is_carried());
+        let url = url.map(|a| format!("{}://{a}", listener.protocol.scheme()));
         let title = format!("listener {} {}", listener.protocol.as_str(), listener.port);
         let mut below = Node::new(title, url.unwrap_or_default());
         for rule in catalog.rules_of(&listener.arn) {
@@ -106,6 +120,23 @@ fn load_balancer(
             below.below.push(line);
         }
         node.below.push(below);
+    }
+    node
+}
+
+/// Where a load balancer is in a zone: what its sockets bind, on which device, and for what that
+/// stands in.
+fn zone(zone: &LoadBalancerZone, carrier: &Carrier) -> Node {
+    let place = |address: IpAddr| match carrier.device(address, zone.address) {
+        Some(device) => format!("{address} on {device}"),
+        None => address.to_string(),
+    };
+    let bound: Vec<String> = zone.listens().map(place).collect();
+    let mut node = Node::new(format!("zone {}", zone.zone), bound.join(", "));
+    if zone.stand_in.is_some() {
+        let own = [Some(zone.address), zone.ipv6.map(IpAddr::V6)];
+        let own: Vec<String> = own.into_iter().flatten().map(|ip| ip.to_string()).collect();
+        node.below.push(Node::new(format!("stands in for {}", own.join(", ")), ""));
     }
     node
 }
@@ -130,8 +161,10 @@ fn condition(condition: &Condition) -> String {
             };
             values.iter().map(pair).collect::<Vec<_>>().join(" or ")
         }
-        Condition::SourceIp { values } => {
-            values.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+        Condition::SourceIp { values, family } => {
+            let family = family.map(|family| family.as_str().to_owned());
+            let blocks = values.iter().map(ToString::to_string);
+            blocks.chain(family).collect::<Vec<_>>().join(" or ")
         }
     };
     format!("{} {text}", condition.field())
@@ -156,6 +189,7 @@ fn action(catalog: &Catalog, snapshot: &Snapshot, action: &Action) -> Vec<Node> 
         ActionKind::FixedResponse(fixed) => {
             vec![Node::new("fixed-response", fixed.status.to_string())]
         }
+        other => vec![Node::new(other.as_str(), "")],
     }
 }
 

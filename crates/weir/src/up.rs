@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::{DirArgs, UpArgs};
 use crate::config::{Config, data_dir};
 use crate::node::Node;
+use crate::tls::ApiCertificates;
 
 /// Threads of the control runtime: the API, the probes, the reconcilers.
 const CONTROL_THREADS: usize = 2;
@@ -23,7 +24,10 @@ pub fn run(args: &UpArgs) -> anyhow::Result<()> {
         // Before anything starts, so that no signal is lost.
         let stop = stop_signal()?;
         let node = Node::start(&config).await?;
-        println!("Weir serves the API on http://{}", node.api);
+        for api in &node.api {
+            println!("Weir serves the API on {api}");
+        }
+        reload_on_hangup(node.certificates.clone())?;
         println!("Data directory: {}", config.data_dir.display());
         println!("Point your tools here: eval \"$(weir env{})\"", dir_flag(&config));
         node.serve(stop).await;
@@ -52,6 +56,25 @@ pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
             std::process::exit(130);
         });
     })
+}
+
+/// With certificate files of the operator's, SIGHUP reads them again. Without, it ends the process
+/// as it always does.
+fn reload_on_hangup(certificates: Option<ApiCertificates>) -> anyhow::Result<()> {
+    let Some(certificates) = certificates else { return Ok(()) };
+    let mut hangup = signal(SignalKind::hangup()).context("signals")?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match certificates.reload() {
+                Ok(()) => tracing::info!("the API's certificate was read again"),
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    tracing::error!(error, "the API keeps its old certificate");
+                }
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Logs go to standard error: `WEIR_LOG` filters, `WEIR_LOG_FORMAT=json` is for machines.

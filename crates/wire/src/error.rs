@@ -85,12 +85,18 @@ pub mod common {
     pub const MISSING_PARAMETER: ErrorFacts = ErrorFacts::sender("MissingParameter", 400);
     /// The body is larger than we read.
     pub const REQUEST_TOO_LARGE: ErrorFacts = ErrorFacts::sender("RequestEntityTooLarge", 413);
+    /// A JSON or CBOR message that cannot be read.
+    pub const SERIALIZATION: ErrorFacts = ErrorFacts::sender("SerializationException", 400);
     /// The world's fault; clients retry.
     pub const SERVICE_UNAVAILABLE: ErrorFacts = ErrorFacts::receiver("ServiceUnavailable", 503);
     /// Too many calls; clients back off and retry.
     pub const THROTTLING: ErrorFacts = ErrorFacts::sender("Throttling", 400);
+    /// No such operation, or none that is built, in a JSON service.
+    pub const UNKNOWN_OPERATION: ErrorFacts = ErrorFacts::sender("UnknownOperationException", 400);
     /// EC2 does not know the parameter.
     pub const UNKNOWN_PARAMETER: ErrorFacts = ErrorFacts::sender("UnknownParameter", 400);
     /// Almost every parameter problem of ELB.
     pub const VALIDATION_ERROR: ErrorFacts = ErrorFacts::sender("ValidationError", 400);
+    /// What the model forbids, in a JSON service.
+    pub const VALIDATION_EXCEPTION: ErrorFacts = ErrorFacts::sender("ValidationException", 400);
 }

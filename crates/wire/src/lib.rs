@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod base64;
+pub mod document;
 pub mod error;
 pub mod form;
 pub mod generated;
@@ -23,5 +24,6 @@ pub mod sigv4;
 pub mod time;
 pub mod validate;
 pub mod value;
+pub mod x509;
 mod xml;
 mod xml_out;

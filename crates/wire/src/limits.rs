@@ -14,8 +14,12 @@ pub const PARAMETERS_MAX: usize = 20_000;
 /// Longest parameter name in bytes, after decoding.
 pub const KEY_BYTES_MAX: usize = 1024;
 
-/// Most dotted parts of a parameter name, and so the deepest value.
+/// Most dotted parts of a parameter name, most levels of a JSON or CBOR message, and so the deepest
+/// value.
 pub const DEPTH_MAX: usize = 32;
+
+/// Most values in a JSON or CBOR message: lists, maps and what they hold.
+pub const DOCUMENT_NODES_MAX: usize = 100_000;
 
 /// Most constraint violations reported for one call.
 pub const VIOLATIONS_MAX: usize = 64;

@@ -1,8 +1,8 @@
 //! The protocols of AWS's services, behind one door.
 //!
 //! A service sees values; what a message looks like is decided by the [`Protocol`] in its schema.
-//! A further protocol (JSON, CBOR, REST) is a further variant here and a codec beside `query_in`
-//! and `xml_out`; exhaustive matches name every place that has to learn of it.
+//! A further protocol is a further variant here and a codec beside `query_in`, `xml_out` and
+//! `document`; exhaustive matches name every place that has to learn of it.
 //!
 //! ```
 //! use weir_wire::generated::elbv2;
@@ -17,7 +17,7 @@
 //!     headers: &[],
 //!     body: b"Action=DeleteLoadBalancer&Version=2015-12-01&LoadBalancerArn=arn",
 //! };
-//! let call = Call::open(elbv2::SCHEMA.protocol, &request)?;
+//! let call = Call::open(&elbv2::SCHEMA, elbv2::SCHEMA.protocol, &request)?;
 //! let operation = elbv2::Operation::from_name(call.action()).expect("it is in the model");
 //! let input = elbv2::DeleteLoadBalancerInput::from_value(
 //!     call.decode(&elbv2::SCHEMA, operation.facts())?,
@@ -33,6 +33,9 @@
 //!
 //! Invariant: a codec asks the schema, never the service.
 
+use std::fmt;
+
+use crate::document::{self, Document, Encoding};
 use crate::error::{ApiError, common};
 use crate::form::{Form, FormError};
 use crate::query_in::{self, Dialect};
@@ -50,6 +53,12 @@ pub use crate::xml_out::EncodeError;
 // spec: control-plane §1.5 awsQuery wire format
 pub const REQUEST_ID_HEADER: &str = "x-amzn-RequestId";
 
+/// The header in which clients of JSON services look for an error's code first.
+pub const ERROR_TYPE_HEADER: &str = "x-amzn-ErrorType";
+
+/// Where the paths of RPC v2 begin: `/service/<service>/operation/<operation>`.
+pub const CBOR_PATH: &str = "/service/";
+
 /// How a service's messages are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -57,6 +66,12 @@ pub enum Protocol {
     AwsQuery,
     /// Form in, XML as EC2 writes it out.
     Ec2Query,
+    /// JSON in and out, the operation in `X-Amz-Target`.
+    AwsJson10,
+    /// The same with another content type.
+    AwsJson11,
+    /// CBOR in and out, the operation in the path. SDKs prefer it to JSON where a model has both.
+    RpcV2Cbor,
 }
 
 /// Which table of authentication and envelope errors a service answers with.
@@ -77,8 +92,19 @@ pub struct Call {
     protocol: Protocol,
     action: String,
     version: Option<String>,
-    form: Form,
+    payload: Payload,
 }
+
+/// What the operation's input is read from.
+#[derive(Clone, Debug)]
+enum Payload {
+    Form(Form),
+    Body(Body),
+}
+
+/// Bytes that may hold secrets.
+#[derive(Clone)]
+struct Body(Vec<u8>);
 
 /// A response, ready but for `Date` and `Content-Length`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,12 +124,27 @@ impl Call {
     ///
     /// # Errors
     /// When the bytes are not a form within the limits, or name no action.
-    pub fn open(protocol: Protocol, request: &Request<'_>) -> Result<Self, DecodeError> {
+    pub fn open(
+        schema: &Schema,
+        protocol: Protocol,
+        request: &Request<'_>,
+    ) -> Result<Self, DecodeError> {
+        if protocol.encoding().is_some() {
+            let action = document_action(schema, protocol, request);
+            let action = action.ok_or(DecodeError::MissingAction)?;
+            let payload = Payload::Body(Body(request.body.to_vec()));
+            return Ok(Self { protocol, action, version: None, payload });
+        }
         let form = Form::parse(request.query.as_bytes(), request.body)?;
         let action = form.value("Action").filter(|action| !action.is_empty());
         let action = action.ok_or(DecodeError::MissingAction)?.to_owned();
         let version = form.value("Version").map(str::to_owned);
-        Ok(Self { protocol, action, version, form })
+        Ok(Self { protocol, action, version, payload: Payload::Form(form) })
+    }
+
+    /// How the request was written, and the reply is to be.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// The `Action`.
@@ -126,11 +167,25 @@ impl Call {
         schema: &Schema,
         operation: &OperationFacts,
     ) -> Result<Value, DecodeError> {
-        let dialect = match self.protocol {
-            Protocol::AwsQuery => Dialect::Aws,
-            Protocol::Ec2Query => Dialect::Ec2,
-        };
-        query_in::decode(schema, operation.input, &self.form, dialect)
+        match &self.payload {
+            Payload::Form(form) => {
+                let ec2 = self.protocol == Protocol::Ec2Query;
+                let dialect = if ec2 { Dialect::Ec2 } else { Dialect::Aws };
+                query_in::decode(schema, operation.input, form, dialect)
+            }
+            Payload::Body(Body(bytes)) => {
+                let encoding = self.protocol.encoding().unwrap_or(Encoding::Json);
+                let parsed = match encoding {
+                    // A call without parameters may have no body at all.
+                    _ if bytes.is_empty() => Ok(Document::Null),
+                    Encoding::Json => document::json::parse(bytes),
+                    Encoding::Cbor => document::cbor::parse(bytes),
+                };
+                let parsed =
+                    parsed.map_err(|error| DecodeError::Document { message: error.to_string() })?;
+                document::decode(schema, operation.input, parsed, encoding)
+            }
+        }
     }
 
     /// What an action that is unknown or not built is answered with.
@@ -138,14 +193,23 @@ impl Call {
     pub fn invalid_action(&self) -> ApiError {
         let action: String = self.action.chars().take(128).collect();
         let version: String = self.version().unwrap_or("null").chars().take(32).collect();
-        common::INVALID_ACTION.because(match self.protocol {
-            Protocol::AwsQuery => {
-                format!("Could not find operation {action} for version {version}")
+        match self.protocol {
+            Protocol::AwsQuery => common::INVALID_ACTION
+                .because(format!("Could not find operation {action} for version {version}")),
+            Protocol::Ec2Query => common::INVALID_ACTION
+                .because(format!("The action {action} is not valid for this web service.")),
+            Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RpcV2Cbor => {
+                common::UNKNOWN_OPERATION.because(format!("Unknown operation: {action}"))
             }
-            Protocol::Ec2Query => {
-                format!("The action {action} is not valid for this web service.")
-            }
-        })
+        }
+    }
+}
+
+// === impl Body ===
+
+impl fmt::Debug for Body {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} bytes", self.0.len())
     }
 }
 
@@ -157,6 +221,26 @@ impl Protocol {
         match self {
             Self::AwsQuery => Family::Query,
             Self::Ec2Query => Family::Ec2,
+            Self::AwsJson10 | Self::AwsJson11 | Self::RpcV2Cbor => Family::Json,
+        }
+    }
+
+    /// The protocol of a request to a service: the model's own, or CBOR where the request says so.
+    pub fn of(schema: &Schema, request: &Request<'_>) -> Self {
+        let asks_for_cbor = request.header("smithy-protocol") == Some("rpc-v2-cbor")
+            || request.path.starts_with(CBOR_PATH);
+        match schema.protocol {
+            Self::AwsJson10 | Self::AwsJson11 if asks_for_cbor => Self::RpcV2Cbor,
+            own => own,
+        }
+    }
+
+    /// How documents are written; `None` for the protocols of forms and XML.
+    fn encoding(self) -> Option<Encoding> {
+        match self {
+            Self::AwsQuery | Self::Ec2Query => None,
+            Self::AwsJson10 | Self::AwsJson11 => Some(Encoding::Json),
+            Self::RpcV2Cbor => Some(Encoding::Cbor),
         }
     }
 
@@ -171,19 +255,21 @@ impl Protocol {
         output: &Value,
         request_id: &str,
     ) -> Result<Reply, EncodeError> {
-        let mut xml = match self {
-            Self::AwsQuery => Writer::default(),
-            Self::Ec2Query => Writer::declared(),
-        };
+        if let Some(encoding) = self.encoding() {
+            let entries = match operation.output {
+                Some(shape) => document::members(schema, shape, output, encoding)?,
+                None if encoding == Encoding::Cbor => {
+                    return Ok(self.reply(200, Vec::new(), request_id));
+                }
+                None => Vec::new(),
+            };
+            let body = document::encode(&Document::Map(entries), encoding);
+            return Ok(self.reply(200, body, request_id));
+        }
+        let mut xml = self.writer();
         let namespace = Namespace { prefix: None, uri: schema.xml_namespace };
         xml.open(&format!("{}Response", operation.name), Some(namespace));
         match self {
-            Self::AwsQuery => {
-                query_result(schema, operation, output, &mut xml)?;
-                xml.open("ResponseMetadata", None);
-                xml.element("RequestId", request_id);
-                xml.close();
-            }
             Self::Ec2Query => {
                 xml.element("requestId", request_id);
                 match operation.output {
@@ -191,9 +277,15 @@ impl Protocol {
                     None => xml.element("return", "true"),
                 }
             }
+            _ => {
+                query_result(schema, operation, output, &mut xml)?;
+                xml.open("ResponseMetadata", None);
+                xml.element("RequestId", request_id);
+                xml.close();
+            }
         }
         xml.close();
-        Ok(self.reply(200, xml, request_id))
+        Ok(self.reply(200, xml.finish().into_bytes(), request_id))
     }
 
     /// Writes an error.
@@ -221,10 +313,15 @@ impl Protocol {
     // spec: control-plane §1.7 Common (unmodelled) query errors
     pub fn refuse_input(self, error: &DecodeError) -> ApiError {
         let unreadable = match self {
-            Self::AwsQuery => common::MALFORMED_QUERY_STRING,
             Self::Ec2Query => common::MALFORMED_QUERY_STRING_EC2,
+            _ => common::MALFORMED_QUERY_STRING,
         };
         match (self, error) {
+            (Self::AwsJson10 | Self::AwsJson11 | Self::RpcV2Cbor, DecodeError::MissingAction) => {
+                common::UNKNOWN_OPERATION.because("The request names no operation of this service")
+            }
+            (Self::AwsJson10 | Self::AwsJson11 | Self::RpcV2Cbor, _)
+            | (_, DecodeError::Document { .. }) => common::SERIALIZATION.because(error.to_string()),
             (_, DecodeError::Form(FormError::TooLarge)) => {
                 common::REQUEST_TOO_LARGE.because(error.to_string())
             }
@@ -254,6 +351,9 @@ impl Protocol {
         let first = violations.first()?;
         Some(match self {
             Self::AwsQuery => common::VALIDATION_ERROR.because(validate::message(violations)),
+            Self::AwsJson10 | Self::AwsJson11 | Self::RpcV2Cbor => {
+                common::VALIDATION_EXCEPTION.because(validate::message(violations))
+            }
             Self::Ec2Query if first.is_missing() => common::MISSING_PARAMETER
                 .because(format!("The request must contain the parameter {}", first.path)),
             Self::Ec2Query => common::INVALID_PARAMETER_VALUE.because(format!(
@@ -272,21 +372,32 @@ impl Protocol {
         details: Option<(ShapeId, &Value)>,
         request_id: &str,
     ) -> Result<Reply, EncodeError> {
-        let namespace = Namespace { prefix: None, uri: schema.xml_namespace };
-        let mut xml = match self {
-            Self::AwsQuery => Writer::default(),
-            Self::Ec2Query => Writer::declared(),
-        };
-        match self {
-            Self::AwsQuery => {
-                xml.open("ErrorResponse", Some(namespace));
-                xml.open("Error", None);
-                xml.element("Type", fault(error.facts.fault));
+        if let Some(encoding) = self.encoding() {
+            let text = |text: &str| Document::Text(text.to_owned());
+            let mut entries = vec![
+                ("__type".to_owned(), text(error.facts.code)),
+                (schema.message_member.to_owned(), text(&error.message)),
+            ];
+            if let Some((shape, value)) = details {
+                entries.extend(document::members(schema, shape, value, encoding)?);
             }
+            let body = document::encode(&Document::Map(entries), encoding);
+            let mut reply = self.reply(error.facts.status, body, request_id);
+            reply.headers.push((ERROR_TYPE_HEADER, error.facts.code.to_owned()));
+            return Ok(reply);
+        }
+        let namespace = Namespace { prefix: None, uri: schema.xml_namespace };
+        let mut xml = self.writer();
+        match self {
             Self::Ec2Query => {
                 xml.open("Response", None);
                 xml.open("Errors", None);
                 xml.open("Error", None);
+            }
+            _ => {
+                xml.open("ErrorResponse", Some(namespace));
+                xml.open("Error", None);
+                xml.element("Type", fault(error.facts.fault));
             }
         }
         xml.element("Code", error.facts.code);
@@ -296,30 +407,51 @@ impl Protocol {
         }
         xml.close();
         match self {
-            Self::AwsQuery => xml.element("RequestId", request_id),
             Self::Ec2Query => {
                 xml.close();
                 xml.element("RequestID", request_id);
             }
+            _ => xml.element("RequestId", request_id),
         }
         xml.close();
-        Ok(self.reply(error.facts.status, xml, request_id))
+        Ok(self.reply(error.facts.status, xml.finish().into_bytes(), request_id))
     }
 
-    fn reply(self, status: u16, xml: Writer, request_id: &str) -> Reply {
+    fn writer(self) -> Writer {
+        if self == Self::Ec2Query { Writer::declared() } else { Writer::default() }
+    }
+
+    fn reply(self, status: u16, body: Vec<u8>, request_id: &str) -> Reply {
         let content_type = match self {
             Self::AwsQuery => "text/xml",
             Self::Ec2Query => "text/xml;charset=UTF-8",
+            Self::AwsJson10 => "application/x-amz-json-1.0",
+            Self::AwsJson11 => "application/x-amz-json-1.1",
+            Self::RpcV2Cbor => "application/cbor",
         };
-        let headers = vec![
-            ("Content-Type", content_type.to_owned()),
-            (REQUEST_ID_HEADER, request_id.to_owned()),
-        ];
-        Reply { status, headers, body: xml.finish().into_bytes() }
+        let mut headers = Vec::with_capacity(4);
+        if self != Self::RpcV2Cbor || !body.is_empty() {
+            headers.push(("Content-Type", content_type.to_owned()));
+        }
+        headers.push((REQUEST_ID_HEADER, request_id.to_owned()));
+        if self == Self::RpcV2Cbor {
+            // Without it a client takes the reply for one of a proxy.
+            headers.push(("smithy-protocol", "rpc-v2-cbor".to_owned()));
+        }
+        Reply { status, headers, body }
     }
 }
 
 // === helpers ===
+
+/// The operation that a JSON or CBOR request names, if it is for this service.
+fn document_action(schema: &Schema, protocol: Protocol, request: &Request<'_>) -> Option<String> {
+    let (service, action) = match protocol {
+        Protocol::RpcV2Cbor => request.path.strip_prefix(CBOR_PATH)?.split_once("/operation/")?,
+        _ => request.header("x-amz-target")?.rsplit_once('.')?,
+    };
+    (service == schema.target_prefix && !action.is_empty()).then(|| action.to_owned())
+}
 
 /// The wrapper is written even when it is empty, and before the metadata: botocore and
 /// aws-sdk-rust both insist.

@@ -12,7 +12,7 @@ use crate::base64;
 use crate::form::{Form, FormError, Found, Scope};
 use crate::schema::{Kind, List, Map, Member, Schema, Shape, ShapeId};
 use crate::time::Time;
-use crate::value::{Fields, Sensitive, Value};
+use crate::value::{Fields, Sensitive, SensitiveBytes, Value};
 
 /// Which names and lists to expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,12 @@ pub enum DecodeError {
         key: String,
         /// What the model asks for, with its article.
         expected: &'static str,
+    },
+    /// A JSON or CBOR message cannot be read, or holds a value of another kind.
+    #[error("{message}")]
+    Document {
+        /// What is wrong, in AWS's words where they are known.
+        message: String,
     },
     /// The operation has no such parameter (ec2Query; awsQuery ignores it).
     #[error("the parameter {0} is not recognized")]
@@ -142,10 +148,18 @@ impl<'a> Reader<'a> {
         let (value, expected) = match shape.kind {
             Kind::Boolean => (boolean(text), "a boolean"),
             Kind::Integer(_) => {
-                (text.parse::<i32>().ok().map(|number| Value::I64(number.into())), "an integer")
+                let number = unsigned(text).and_then(|text| text.parse::<i32>().ok());
+                (number.map(|number| Value::I64(number.into())), "an integer")
             }
-            Kind::Long(_) => (text.parse().ok().map(Value::I64), "a long integer"),
+            Kind::Long(_) => {
+                let number = unsigned(text).and_then(|text| text.parse().ok());
+                (number.map(Value::I64), "a long integer")
+            }
             Kind::Double => (double(text).map(Value::F64), "a number"),
+            Kind::Blob if shape.sensitive => {
+                let bytes = base64::decode(text).map(SensitiveBytes::new);
+                (bytes.map(Value::SensitiveBytes), "base64")
+            }
             Kind::Blob => (base64::decode(text).map(Value::Bytes), "base64"),
             Kind::Timestamp(_) => (Time::parse(text).map(Value::Time), "an ISO 8601 timestamp"),
             _ if shape.sensitive => (Some(Value::Sensitive(Sensitive::new(text))), "text"),
@@ -223,6 +237,11 @@ fn ec2_name(member: &Member) -> String {
     }
     let mut letters = member.wire_name().chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Text that may be a number: AWS writes and reads no plus sign.
+fn unsigned(text: &str) -> Option<&str> {
+    (!text.starts_with('+')).then_some(text)
 }
 
 fn boolean(text: &str) -> Option<Value> {

@@ -24,6 +24,10 @@ pub struct Schema {
     pub protocol: Protocol,
     /// Default namespace of response documents.
     pub xml_namespace: &'static str,
+    /// What stands before the operation in `X-Amz-Target`; empty where nothing does.
+    pub target_prefix: &'static str,
+    /// What errors call their message in JSON and CBOR: `message` or `Message`.
+    pub message_member: &'static str,
     /// All shapes.
     pub shapes: &'static [Shape],
     /// The operations whose shapes are in the schema, sorted by name.

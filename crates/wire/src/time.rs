@@ -38,6 +38,17 @@ impl Time {
         Self { epoch_us: seconds.saturating_mul(MICROS) }
     }
 
+    /// From seconds since the epoch, to the nearest microsecond; what lies beyond all years
+    /// saturates.
+    pub fn from_seconds(seconds: f64) -> Self {
+        Self { epoch_us: (seconds * MICROS as f64).round() as i64 }
+    }
+
+    /// Seconds since the epoch, with their fraction.
+    pub fn seconds(self) -> f64 {
+        self.epoch_us as f64 / MICROS as f64
+    }
+
     /// Whole seconds since the epoch, rounded down.
     pub const fn epoch_s(self) -> i64 {
         self.epoch_us.div_euclid(MICROS)

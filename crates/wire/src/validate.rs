@@ -17,6 +17,13 @@ use crate::limits;
 use crate::schema::{Kind, List, Map, Member, Range, Schema, Shape, ShapeId, Text};
 use crate::value::{Fields, Value};
 
+/// What this engine cannot look ahead for, and the same said without: a label that does not begin
+/// with a hyphen (ACM's domain names).
+const LABELS: &[(&str, &str)] = &[
+    ("(?!-)[A-Za-z0-9-]{0,62}", "(?:[A-Za-z0-9][A-Za-z0-9-]{0,61})?"),
+    ("(?!-)[A-Za-z0-9-]{1,62}", "[A-Za-z0-9][A-Za-z0-9-]{0,61}"),
+];
+
 /// A constraint of the model that an input does not satisfy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -333,13 +340,16 @@ fn matches(pattern: &'static str, text: &str) -> bool {
 }
 
 fn compile(pattern: &str) -> Option<Regex> {
-    Regex::new(&format!("^(?:{pattern})$")).ok()
+    let plain = LABELS.iter().fold(pattern.to_owned(), |text, (from, to)| text.replace(from, to));
+    Regex::new(&format!("^(?:{plain})$")).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generated::{ec2, elbv2, sts};
+    use crate::generated::{
+        acm, cloudtrail, ec2, elbv2, iam, resourcegroupstaggingapi as tagging, shield, sts,
+    };
     use crate::protocol::Protocol;
     use crate::value::{Sensitive, Shaped, ToValue};
 
@@ -432,13 +442,29 @@ mod tests {
 
     #[test]
     fn every_pattern_of_the_models_compiles() {
-        for schema in [&elbv2::SCHEMA, &ec2::SCHEMA, &sts::SCHEMA] {
+        let document = [&acm::SCHEMA, &cloudtrail::SCHEMA, &tagging::SCHEMA, &shield::SCHEMA];
+        let query = [&elbv2::SCHEMA, &ec2::SCHEMA, &sts::SCHEMA, &iam::SCHEMA];
+        for schema in query.into_iter().chain(document) {
             for shape in schema.shapes {
                 if let Kind::String(Text { pattern: Some(pattern), .. }) = shape.kind {
                     assert!(compile(pattern).is_some(), "{}: {pattern}", shape.name);
                 }
             }
         }
+    }
+
+    #[test]
+    fn domain_names_are_judged_without_looking_ahead() {
+        let judge = |name: &str| {
+            let input = acm::RequestCertificateRequest {
+                domain_name: Some(name.into()),
+                ..Default::default()
+            };
+            let shape = acm::RequestCertificateRequest::SHAPE;
+            validate(&acm::SCHEMA, shape, &input.to_value()).is_empty()
+        };
+        assert!(["example.com", "*.a-b.example.com", "x.yz"].into_iter().all(judge));
+        assert!(["-a.com", "a.-com", "com", "a..com", "a-.com"].into_iter().all(|n| !judge(n)));
     }
 
     #[test]

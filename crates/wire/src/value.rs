@@ -30,6 +30,8 @@ pub enum Value {
     Sensitive(Sensitive),
     /// A blob, already decoded from the protocol's encoding.
     Bytes(Vec<u8>),
+    /// A blob that must not be shown.
+    SensitiveBytes(SensitiveBytes),
     /// An instant.
     Time(Time),
     /// A list, in order.
@@ -49,6 +51,10 @@ pub struct Fields {
 /// Text that [`fmt::Debug`] does not show.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Sensitive(String);
+
+/// Bytes that [`fmt::Debug`] does not show.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SensitiveBytes(Vec<u8>);
 
 /// A value whose kind is not the one that the structure asks for.
 ///
@@ -99,6 +105,7 @@ impl Value {
             Self::Str(_) => "string",
             Self::Sensitive(_) => "sensitive string",
             Self::Bytes(_) => "blob",
+            Self::SensitiveBytes(_) => "sensitive blob",
             Self::Time(_) => "timestamp",
             Self::List(_) => "list",
             Self::Map(_) => "map",
@@ -201,6 +208,26 @@ impl fmt::Debug for Sensitive {
     }
 }
 
+// === impl SensitiveBytes ===
+
+impl SensitiveBytes {
+    /// Wraps bytes.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes themselves. Never log them.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SensitiveBytes {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("***")
+    }
+}
+
 // === impl Mismatch ===
 
 impl Mismatch {
@@ -240,6 +267,7 @@ scalar!(f64, F64, "number");
 scalar!(String, Str, "string");
 scalar!(Sensitive, Sensitive, "sensitive string");
 scalar!(Vec<u8>, Bytes, "blob");
+scalar!(SensitiveBytes, SensitiveBytes, "sensitive blob");
 scalar!(Time, Time, "timestamp");
 
 impl ToValue for i32 {

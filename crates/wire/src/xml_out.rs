@@ -132,6 +132,7 @@ fn scalar(member: &Member, shape: &Shape, value: &Value) -> Option<String> {
         (Kind::Double, Value::F64(number)) => double(*number),
         (Kind::String(_), text) => text.text()?.to_owned(),
         (Kind::Blob, Value::Bytes(bytes)) => base64::encode(bytes),
+        (Kind::Blob, Value::SensitiveBytes(bytes)) => base64::encode(bytes.expose()),
         (Kind::Timestamp(own), Value::Time(time)) => {
             time.format(member.timestamp.or(own).unwrap_or(TimestampFormat::Iso8601))
         }

@@ -8,7 +8,7 @@ mod checks;
 
 use std::path::Path;
 
-use weir_wire::http1;
+use weir_wire::{http1, x509};
 
 fn replay(target: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
@@ -44,6 +44,21 @@ fn forms() {
 }
 
 #[test]
+fn documents() {
+    replay("document", checks::document);
+}
+
+#[test]
 fn signed_requests() {
     replay("sigv4", checks::sigv4);
+}
+
+#[test]
+fn bundles() {
+    replay("bundle", x509::checks::bundle);
+}
+
+#[test]
+fn revocation_lists() {
+    replay("revocations", x509::checks::revocations);
 }

@@ -38,7 +38,15 @@ pub struct Metadata {
     pub service_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing_name: Option<String>,
-    pub xml_namespace: String,
+    /// Namespace of XML documents; the JSON services have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xml_namespace: Option<String>,
+    /// What stands before the operation in `X-Amz-Target` (JSON services).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_prefix: Option<String>,
+    /// `1.0` or `1.1`, of the content type (JSON services).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json_version: Option<String>,
 }
 
 /// An operation.
@@ -102,6 +110,9 @@ pub struct Shape {
     pub sensitive: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     pub exception: bool,
+    /// The exception is the service's fault (JSON services, which give no [`ErrorTrait`]).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fault: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorTrait>,
 }

@@ -39,39 +39,156 @@ pub const SERVICES: &[Service] = &[
         operations: &["GetCallerIdentity"],
         sensitive: &[],
     },
+    Service { name: "iam", version: "2010-05-08", operations: IAM, sensitive: &[] },
+    Service { name: "acm", version: "2015-12-08", operations: ACM, sensitive: &[] },
+    Service {
+        name: "resourcegroupstaggingapi",
+        version: "2017-01-26",
+        operations: TAGGING,
+        sensitive: &[],
+    },
+    Service { name: "shield", version: "2016-06-02", operations: SHIELD, sensitive: &[] },
+    Service {
+        name: "cloudtrail",
+        version: "2013-11-01",
+        operations: &["LookupEvents"],
+        sensitive: &[],
+    },
 ];
 
 // spec: control-plane §3.1 EC2 subset
 const EC2: &[&str] = &[
+    "AllocateAddress",
+    "AssignPrivateIpAddresses",
+    "AssociateAddress",
+    "AssociateRouteTable",
+    "AssociateSubnetCidrBlock",
+    "AssociateVpcCidrBlock",
+    "AttachInternetGateway",
+    "AttachNetworkInterface",
     "AuthorizeSecurityGroupEgress",
     "AuthorizeSecurityGroupIngress",
+    "CreateDefaultSubnet",
+    "CreateDefaultVpc",
+    "CreateInternetGateway",
+    "CreateManagedPrefixList",
+    "CreateNetworkInterface",
+    "CreateRoute",
+    "CreateRouteTable",
     "CreateSecurityGroup",
+    "CreateSubnet",
     "CreateTags",
+    "CreateVpc",
+    "DeleteInternetGateway",
+    "DeleteManagedPrefixList",
+    "DeleteNetworkInterface",
+    "DeleteRoute",
+    "DeleteRouteTable",
     "DeleteSecurityGroup",
+    "DeleteSubnet",
     "DeleteTags",
+    "DeleteVpc",
     "DescribeAccountAttributes",
     "DescribeAddresses",
+    "DescribeAddressesAttribute",
     "DescribeAvailabilityZones",
+    "DescribeCoipPools",
+    "DescribeDhcpOptions",
+    "DescribeEgressOnlyInternetGateways",
+    "DescribeIamInstanceProfileAssociations",
     "DescribeImages",
+    "DescribeInstanceAttribute",
+    "DescribeInstanceCreditSpecifications",
     "DescribeInstanceStatus",
     "DescribeInstanceTypes",
     "DescribeInstances",
     "DescribeInternetGateways",
+    "DescribeIpamPools",
+    "DescribeKeyPairs",
+    "DescribeManagedPrefixLists",
+    "DescribeNatGateways",
+    "DescribeNetworkAcls",
+    "DescribeNetworkInterfaceAttribute",
     "DescribeNetworkInterfaces",
+    "DescribePrefixLists",
     "DescribeRegions",
     "DescribeRouteTables",
     "DescribeSecurityGroupRules",
     "DescribeSecurityGroups",
     "DescribeSubnets",
     "DescribeTags",
+    "DescribeVolumes",
     "DescribeVpcAttribute",
+    "DescribeVpcEndpoints",
+    "DescribeVpcPeeringConnections",
     "DescribeVpcs",
+    "DetachInternetGateway",
+    "DetachNetworkInterface",
+    "DisassociateAddress",
+    "DisassociateRouteTable",
+    "DisassociateSubnetCidrBlock",
+    "DisassociateVpcCidrBlock",
+    "GetManagedPrefixListEntries",
+    "GetSecurityGroupsForVpc",
+    "ModifyInstanceAttribute",
+    "ModifyManagedPrefixList",
+    "ModifyNetworkInterfaceAttribute",
+    "ModifySecurityGroupRules",
+    "ModifySubnetAttribute",
+    "ModifyVpcAttribute",
+    "RebootInstances",
+    "ReleaseAddress",
+    "ReplaceRoute",
+    "ReplaceRouteTableAssociation",
     "RevokeSecurityGroupEgress",
     "RevokeSecurityGroupIngress",
     "RunInstances",
     "StartInstances",
     "StopInstances",
     "TerminateInstances",
+    "UnassignPrivateIpAddresses",
+    "UpdateSecurityGroupRuleDescriptionsEgress",
+    "UpdateSecurityGroupRuleDescriptionsIngress",
+];
+
+// spec: control-plane §3.2 The rest, minimal action sets
+const IAM: &[&str] = &[
+    "CreateServiceLinkedRole",
+    "DeleteServerCertificate",
+    "GetServerCertificate",
+    "ListServerCertificateTags",
+    "ListServerCertificates",
+    "TagServerCertificate",
+    "UntagServerCertificate",
+    "UpdateServerCertificate",
+    "UploadServerCertificate",
+];
+
+// spec: control-plane §3.2 The rest, minimal action sets
+const ACM: &[&str] = &[
+    "AddTagsToCertificate",
+    "DeleteCertificate",
+    "DescribeCertificate",
+    "GetCertificate",
+    "ImportCertificate",
+    "ListCertificates",
+    "ListTagsForCertificate",
+    "RemoveTagsFromCertificate",
+    "RequestCertificate",
+    "UpdateCertificateOptions",
+];
+
+// spec: control-plane §3.2 The rest, minimal action sets
+const TAGGING: &[&str] =
+    &["GetResources", "GetTagKeys", "GetTagValues", "TagResources", "UntagResources"];
+
+// spec: control-plane §3.2 The rest, minimal action sets
+const SHIELD: &[&str] = &[
+    "CreateProtection",
+    "DeleteProtection",
+    "DescribeProtection",
+    "DescribeSubscription",
+    "GetSubscriptionState",
 ];
 
 /// Writes `models/` from the directory `botocore/data` of an unpacked release.
@@ -128,12 +245,18 @@ fn prune(full: Model, service: &Service) -> Result<Model> {
     }
     while let Some(name) = ahead.pop() {
         let shape = full.shapes.find(&name).with_context(|| format!("no shape {name}"))?;
-        if reached.insert(name) {
+        // Of an exception only its message is written, whose place is known without its shape.
+        if reached.insert(name) && !shape.exception {
             ahead.extend(shape.references().map(|reference| reference.shape.clone()));
         }
     }
     let mut shapes = full.shapes.0;
     shapes.retain(|(name, _)| reached.contains(name));
+    for (_, shape) in shapes.iter_mut().filter(|(_, shape)| shape.exception) {
+        if let Some(members) = &mut shape.members {
+            members.0.retain(|(name, _)| name.eq_ignore_ascii_case("message"));
+        }
+    }
     for name in service.sensitive {
         let shape = shapes.iter_mut().find(|(shape, _)| shape == name);
         shape.with_context(|| format!("no shape {name}"))?.1.sensitive = true;

@@ -2,9 +2,11 @@
 //!
 //! Invariant: a call reads and changes records of its own region only.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use weir_core::catalog::{AuditRecord, Catalog, Command, Decision, Refusal};
+use serde_json::Value as Json;
+use weir_core::catalog::{Catalog, Command, Decision, Refusal};
 use weir_core::resource::{AccountId, Region};
 use weir_core::time::Now;
 use weir_wire::error::{ApiError, common};
@@ -15,6 +17,7 @@ use weir_wire::value::{Shaped, Value};
 
 use super::audit;
 use crate::authority::{Authority, CallError};
+use crate::vault::Vault;
 
 /// The verified facts of a call.
 #[derive(Clone, Debug)]
@@ -27,8 +30,14 @@ pub struct Facts {
     pub principal: String,
     /// The caller's address.
     pub peer: String,
+    /// What the caller says of its program; empty when it says nothing.
+    pub user_agent: String,
+    /// Scheme and host by which the caller reached us.
+    pub origin: String,
     /// `x-amzn-RequestId`.
     pub request_id: String,
+    /// `eventID` of its audit record.
+    pub event_id: String,
     /// When the request was received.
     pub now: Now,
 }
@@ -44,7 +53,9 @@ pub struct Call {
     authority: Authority,
     envelope: protocol::Call,
     /// Parameters as the audit keeps them, once they are decoded.
-    parameters: OnceLock<String>,
+    parameters: OnceLock<Json>,
+    /// A record went to the store with a change of this call.
+    is_recorded: AtomicBool,
 }
 
 // === impl Call ===
@@ -58,8 +69,8 @@ impl Call {
         operation: &'static OperationFacts,
         envelope: protocol::Call,
     ) -> Self {
-        let parameters = OnceLock::new();
-        Self { facts, schema, operation, authority, envelope, parameters }
+        let (parameters, is_recorded) = (OnceLock::new(), AtomicBool::new(false));
+        Self { facts, schema, operation, authority, envelope, parameters, is_recorded }
     }
 
     /// The parameters, typed and within the constraints of the model.
@@ -68,9 +79,24 @@ impl Call {
     /// In AWS's words for the first stage that fails: decoding, then constraints.
     // spec: control-plane §1.7 Common (unmodelled) query errors
     pub fn input<I: Shaped>(&self) -> Result<I, ApiError> {
-        let protocol = self.schema.protocol;
+        self.input_judged(|_: &I| Ok(()))
+    }
+
+    /// The same, for an operation that has errors of its own for what the model forbids: `judge`
+    /// sees the parameters before the constraints do.
+    ///
+    /// # Errors
+    /// As [`Call::input`], and what `judge` says.
+    pub fn input_judged<I: Shaped>(
+        &self,
+        judge: impl FnOnce(&I) -> Result<(), ApiError>,
+    ) -> Result<I, ApiError> {
+        let protocol = self.envelope.protocol();
         let value = self.envelope.decode(self.schema, self.operation);
         let value = value.map_err(|error| protocol.refuse_input(&error))?;
+        self.parameters.get_or_init(|| audit::parameters(self.schema, I::SHAPE, &value));
+        let typed = I::from_value(value.clone()).map_err(|mismatch| self.bug(&mismatch))?;
+        judge(&typed)?;
         let violations = validate(self.schema, I::SHAPE, &value);
         if let Some(error) = protocol.refuse_violations(&violations) {
             return Err(error);
@@ -79,10 +105,7 @@ impl Call {
             return Err(ErrorFacts::sender("DryRunOperation", 412)
                 .because("Request would have succeeded, but DryRun flag is set."));
         }
-        if is_mutation(self.operation.name) {
-            self.parameters.get_or_init(|| audit::parameters(self.schema, I::SHAPE, &value));
-        }
-        I::from_value(value).map_err(|mismatch| self.bug(&mismatch))
+        Ok(typed)
     }
 
     /// Decides, commits and publishes a command; returns once every data thread runs it.
@@ -90,8 +113,14 @@ impl Call {
     /// # Errors
     /// The refusal with its status, or `ServiceUnavailable`.
     pub async fn submit(&self, command: Command) -> Result<Decision, ApiError> {
-        match self.authority.submit(command, self.audit()).await {
-            Ok(decision) => Ok(decision),
+        let parameters = self.parameters.get();
+        let ending = audit::Ending::Open;
+        let record = audit::record(&self.facts, self.schema, self.operation, parameters, ending);
+        match self.authority.submit(command, record).await {
+            Ok(decision) => {
+                self.is_recorded.store(true, Ordering::Relaxed);
+                Ok(decision)
+            }
             Err(CallError::Refused(refusal)) => Err(self.refuse(&refusal)),
             Err(CallError::Unavailable { message }) => {
                 Err(common::SERVICE_UNAVAILABLE.because(message))
@@ -108,6 +137,21 @@ impl Call {
         query: impl FnOnce(&Catalog) -> Result<R, Refusal>,
     ) -> Result<R, ApiError> {
         self.authority.read(query).map_err(|refusal| self.refuse(&refusal))
+    }
+
+    /// Keys and objects.
+    ///
+    /// # Errors
+    /// `ServiceUnavailable` where this process has no vault.
+    pub fn vault(&self) -> Result<Arc<Vault>, ApiError> {
+        let vault = self.authority.vault();
+        let missing = || self.unavailable("Certificates are not available on this server.");
+        vault.ok_or_else(missing)
+    }
+
+    /// The world's fault; the caller may try again.
+    pub fn unavailable(&self, message: impl Into<String>) -> ApiError {
+        common::SERVICE_UNAVAILABLE.because(message)
     }
 
     /// The authority, for what is measured.
@@ -136,19 +180,23 @@ impl Call {
         common::INTERNAL_FAILURE.because(INTERNAL_FAILURE_TEXT)
     }
 
-    fn audit(&self) -> AuditRecord {
-        AuditRecord {
-            request_id: self.facts.request_id.clone(),
-            time_ms: self.facts.now.epoch_ms(),
-            source: format!("{}.amazonaws.com", self.schema.signing_name),
-            action: self.operation.name.to_owned(),
-            region: self.facts.region.as_str().to_owned(),
-            principal: self.facts.principal.clone(),
-            peer: self.facts.peer.clone(),
-            error_code: None,
-            error_message: None,
-            parameters: self.parameters.get().cloned().unwrap_or_default(),
-        }
+    /// Leaves the trace of the call's end. The record that went to the store with a change says
+    /// already who asked for what; it is completed by what was answered, if there is anything.
+    pub fn conclude(&self, outcome: Result<&Value, &ApiError>) {
+        let ending = match outcome {
+            Err(error) => audit::Ending::Refused(error),
+            Ok(output) => {
+                let shape = self.operation.output.filter(|_| is_mutation(self.operation.name));
+                let elements = shape.and_then(|id| audit::elements(self.schema, id, output));
+                if elements.is_none() && self.is_recorded.load(Ordering::Relaxed) {
+                    return;
+                }
+                audit::Ending::Answered(elements)
+            }
+        };
+        let parameters = self.parameters.get();
+        let record = audit::record(&self.facts, self.schema, self.operation, parameters, ending);
+        self.authority.record(record);
     }
 }
 
@@ -171,9 +219,9 @@ fn is_dry_run(shape: &Shape, value: &Value) -> bool {
 pub const INTERNAL_FAILURE_TEXT: &str =
     "The request processing has failed because of an unknown error, exception or failure.";
 
-/// Whether an action changes something: its calls are audited and logged at info.
+/// Whether an action changes something: its calls are audited with their change and logged at info.
 pub fn is_mutation(action: &str) -> bool {
-    !(action.starts_with("Describe") || action.starts_with("Get"))
+    !["Describe", "Get", "List", "Lookup"].iter().any(|verb| action.starts_with(verb))
 }
 
 #[cfg(test)]
@@ -200,8 +248,8 @@ mod tests {
     }
 
     #[test]
-    fn reads_leave_no_audit() {
-        let reads = ["DescribeRules", "GetCallerIdentity"];
+    fn what_changes_something() {
+        let reads = ["DescribeRules", "GetCallerIdentity", "ListCertificates", "LookupEvents"];
         assert!(!reads.into_iter().any(is_mutation));
         assert!(["CreateRule", "SetSubnets", "RunInstances"].into_iter().all(is_mutation));
     }

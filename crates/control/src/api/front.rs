@@ -16,8 +16,12 @@ use bytes::Bytes;
 use weir_core::resource::Region;
 use weir_core::time::Now;
 use weir_wire::error::{ApiError, common};
-use weir_wire::generated::{ec2 as ec2_model, elbv2 as elbv2_model, sts as sts_model};
-use weir_wire::protocol::{self, Family, REQUEST_ID_HEADER, Reply};
+use weir_wire::generated::{
+    acm as acm_model, cloudtrail as cloudtrail_model, ec2 as ec2_model, elbv2 as elbv2_model,
+    iam as iam_model, resourcegroupstaggingapi as tagging_model, shield as shield_model,
+    sts as sts_model,
+};
+use weir_wire::protocol::{self, CBOR_PATH, ERROR_TYPE_HEADER, Protocol, REQUEST_ID_HEADER, Reply};
 use weir_wire::request::Request;
 use weir_wire::schema::{ErrorFacts, OperationFacts};
 use weir_wire::sigv4::{Claim, Expectation, Key, Verified};
@@ -26,9 +30,10 @@ use weir_wire::value::Value;
 
 use super::call::{Call, Facts, INTERNAL_FAILURE_TEXT, is_mutation};
 use super::route::{Route, Service};
-use super::{ec2, sts, translate};
+use super::{acm, audit, cloudtrail, ec2, iam, shield, sts, tagging, translate};
 use crate::authority::Authority;
 use crate::clock;
+use crate::vault::download::Download;
 
 /// A request, whole.
 #[derive(Clone, Debug)]
@@ -39,6 +44,8 @@ pub struct Inbound {
     pub peer: IpAddr,
     /// `POST` or `GET`.
     pub method: String,
+    /// `http` or `https`.
+    pub scheme: &'static str,
     /// As received.
     pub path: String,
     /// As received, without the question mark.
@@ -86,6 +93,11 @@ enum Operation {
     LoadBalancing(elbv2_model::Operation),
     Ec2(ec2_model::Operation),
     Sts(sts_model::Operation),
+    Acm(acm_model::Operation),
+    Iam(iam_model::Operation),
+    Tagging(tagging_model::Operation),
+    Shield(shield_model::Operation),
+    CloudTrail(cloudtrail_model::Operation),
 }
 
 // === impl Front ===
@@ -117,7 +129,8 @@ impl Front {
             Ok(reply) => (reply, "-"),
             Err(error) => {
                 let schema = service.schema();
-                let reply = schema.protocol.encode_error(schema, &error, &inbound.request_id);
+                let protocol = Protocol::of(schema, &request);
+                let reply = protocol.encode_error(schema, &error, &inbound.request_id);
                 (reply, error.facts.code)
             }
         };
@@ -141,12 +154,14 @@ impl Front {
             Trouble::Bug => common::INTERNAL_FAILURE.because(INTERNAL_FAILURE_TEXT),
         };
         let headers = headers(inbound);
-        let service = match Route::of(&request(inbound, &headers)) {
+        let request = request(inbound, &headers);
+        let service = match Route::of(&request) {
             Route::Served(service) => service,
             Route::Foreign(_) => Service::LoadBalancing,
         };
         let schema = service.schema();
-        let reply = schema.protocol.encode_error(schema, &error, &inbound.request_id);
+        let protocol = Protocol::of(schema, &request);
+        let reply = protocol.encode_error(schema, &error, &inbound.request_id);
         let (request_id, status) = (&inbound.request_id, reply.status);
         tracing::warn!(%request_id, peer = %inbound.peer, status, ?trouble, "API request failed");
         reply
@@ -160,13 +175,14 @@ impl Front {
         trace: &mut Trace,
     ) -> Result<Reply, ApiError> {
         let schema = service.schema();
-        check_target(request)?;
+        let protocol = Protocol::of(schema, request);
+        check_target(protocol, request)?;
         let now = (self.now)();
         let verified = self.verify(service, request, now)?;
         trace.principal.clone_from(&verified.access_key_id);
         trace.region.clone_from(&verified.scope.region);
-        let envelope = protocol::Call::open(schema.protocol, request)
-            .map_err(|error| schema.protocol.refuse_input(&error))?;
+        let envelope = protocol::Call::open(schema, protocol, request)
+            .map_err(|error| protocol.refuse_input(&error))?;
         let operation = Operation::find(service, &envelope);
         let operation = operation.ok_or_else(|| envelope.invalid_action())?;
         let model = operation.model();
@@ -176,13 +192,25 @@ impl Front {
             account: self.authority.settings().catalog.account.clone(),
             principal: verified.access_key_id,
             peer: inbound.peer.to_string(),
+            user_agent: user_agent(request),
+            origin: origin(inbound, request),
             request_id: inbound.request_id.clone(),
+            event_id: request_id(),
             now,
         };
         let call = Call::new(self.authority.clone(), facts, schema, model, envelope);
-        let output = operation.run(&call).await?;
-        let reply = schema.protocol.encode(schema, model, &output, &inbound.request_id);
+        let output = operation.run(&call).await;
+        call.conclude(output.as_ref());
+        let reply = protocol.encode(schema, model, &output?, &inbound.request_id);
         reply.map_err(|error| call.bug(&error))
+    }
+
+    /// Answers a link to a blob; whoever has the link may follow it.
+    pub async fn download(&self, path: &str, query: &str) -> Download {
+        match self.authority.vault() {
+            Some(vault) => vault.download(path, query, (self.now)().epoch_ms()).await,
+            None => Download::Denied,
+        }
     }
 
     fn verify(
@@ -237,6 +265,13 @@ impl Operation {
             }
             Service::Ec2 => ec2_model::Operation::from_name(action).map(Self::Ec2),
             Service::Sts => sts_model::Operation::from_name(action).map(Self::Sts),
+            Service::Acm => acm_model::Operation::from_name(action).map(Self::Acm),
+            Service::Iam => iam_model::Operation::from_name(action).map(Self::Iam),
+            Service::Tagging => tagging_model::Operation::from_name(action).map(Self::Tagging),
+            Service::Shield => shield_model::Operation::from_name(action).map(Self::Shield),
+            Service::CloudTrail => {
+                cloudtrail_model::Operation::from_name(action).map(Self::CloudTrail)
+            }
         }
     }
 
@@ -245,6 +280,11 @@ impl Operation {
             Self::LoadBalancing(operation) => operation.facts(),
             Self::Ec2(operation) => operation.facts(),
             Self::Sts(operation) => operation.facts(),
+            Self::Acm(operation) => operation.facts(),
+            Self::Iam(operation) => operation.facts(),
+            Self::Tagging(operation) => operation.facts(),
+            Self::Shield(operation) => operation.facts(),
+            Self::CloudTrail(operation) => operation.facts(),
         }
     }
 
@@ -253,6 +293,11 @@ impl Operation {
             Self::LoadBalancing(operation) => translate::dispatch(call, operation).await,
             Self::Ec2(operation) => ec2::dispatch(call, operation).await,
             Self::Sts(operation) => sts::dispatch(call, operation),
+            Self::Acm(operation) => acm::dispatch(call, operation).await,
+            Self::Iam(operation) => iam::dispatch(call, operation).await,
+            Self::Tagging(operation) => tagging::dispatch(call, operation).await,
+            Self::Shield(operation) => shield::dispatch(call, operation),
+            Self::CloudTrail(operation) => cloudtrail::dispatch(call, operation).await,
         }
     }
 }
@@ -311,23 +356,52 @@ fn request<'a>(inbound: &'a Inbound, headers: &'a [(&'a str, &'a [u8])]) -> Requ
     }
 }
 
-/// Query services live at `/` and take two methods.
-fn check_target(request: &Request<'_>) -> Result<(), ApiError> {
-    if request.path != "/" {
+fn user_agent(request: &Request<'_>) -> String {
+    let value = request.header("user-agent").unwrap_or_default();
+    audit::cut(value, super::limits::AUDIT_TEXT_MAX).to_owned()
+}
+
+/// Where the caller found us, as it says itself: what links in answers begin with. A signed
+/// request vouches for its host, and a link is only good for its receiver.
+fn origin(inbound: &Inbound, request: &Request<'_>) -> String {
+    let text = |name| request.header(name);
+    let proxied = text("x-forwarded-proto").filter(|proto| matches!(*proto, "http" | "https"));
+    let fits = |host: &&str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b);
+        host.len() <= 255 && host.bytes().all(plain)
+    };
+    let host = text("host").filter(fits).unwrap_or("localhost");
+    format!("{}://{host}", proxied.unwrap_or(inbound.scheme))
+}
+
+/// Forms and JSON live at `/`; a form may come in the query of a `GET`.
+fn check_target(protocol: Protocol, request: &Request<'_>) -> Result<(), ApiError> {
+    let (is_path, methods): (bool, &[&str]) = match protocol {
+        Protocol::AwsQuery | Protocol::Ec2Query => (request.path == "/", &["GET", "POST"]),
+        Protocol::AwsJson10 | Protocol::AwsJson11 => (request.path == "/", &["POST"]),
+        Protocol::RpcV2Cbor => (request.path.starts_with(CBOR_PATH), &["POST"]),
+    };
+    if !is_path {
         return Err(ErrorFacts::sender("UnknownOperationException", 404)
             .because("There is no such resource on this server."));
     }
-    match request.method {
-        "GET" | "POST" => Ok(()),
-        _ => Err(ErrorFacts::sender("UnsupportedHttpVerb", 405)
-            .because("The requested HTTP verb is not supported: GET or POST is expected.")),
+    if methods.contains(&request.method) {
+        return Ok(());
     }
+    Err(ErrorFacts::sender("UnsupportedHttpVerb", 405).because(format!(
+        "The requested HTTP verb is not supported: {} is expected.",
+        methods.join(" or ")
+    )))
 }
 
 /// A service of AWS that is not served here, said in the manner that its client reads.
 fn foreign(service: &str, request: &Request<'_>, request_id: &str) -> Reply {
     let message = format!("The service '{service}' is not available in this version of Weir");
     tracing::debug!(request_id, service, "API call for a service that is not served");
+    if request.path.starts_with(CBOR_PATH) {
+        let error = common::UNKNOWN_OPERATION.because(message);
+        return Protocol::RpcV2Cbor.encode_error(Service::Shield.schema(), &error, request_id);
+    }
     if request.header("x-amz-target").is_some() {
         let body = serde_json::json!({"__type": "UnknownOperationException", "message": message});
         return Reply {
@@ -335,12 +409,12 @@ fn foreign(service: &str, request: &Request<'_>, request_id: &str) -> Reply {
             headers: vec![
                 ("Content-Type", "application/x-amz-json-1.1".to_owned()),
                 (REQUEST_ID_HEADER, request_id.to_owned()),
+                (ERROR_TYPE_HEADER, "UnknownOperationException".to_owned()),
             ],
             body: body.to_string().into_bytes(),
         };
     }
     let schema = Service::LoadBalancing.schema();
-    debug_assert_eq!(schema.protocol.family(), Family::Query);
     schema.protocol.encode_error(schema, &common::INVALID_ACTION.because(message), request_id)
 }
 

@@ -23,6 +23,8 @@ pub const BODY_KIB_IN_FLIGHT_MAX: usize = 64 * 1024;
 pub const DISCARD_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// From the first moment of a connection, or the end of the last response, to a whole head.
 pub const HEAD_WAIT_MAX: Duration = Duration::from_secs(60);
+/// From the first moment of a connection to the end of its TLS handshake.
+pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// From a whole head to a whole body, including the wait for room.
 pub const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
 /// The longest a call may take; what it committed stays committed.
@@ -37,6 +39,8 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const PAGE_SIZE_DEFAULT: usize = 50;
 /// Largest `PageSize`, and the default of lists that hardly ever grow.
 pub const PAGE_SIZE_MAX: usize = 400;
+/// Markers that are remembered after they were given out.
+pub const MARKERS_REMEMBERED_MAX: usize = 4_096;
 /// Items of one EC2 page when the caller names no `MaxResults`.
 pub const EC2_PAGE_SIZE_DEFAULT: usize = 1_000;
 /// Bounds of `MaxResults`.
@@ -47,11 +51,14 @@ pub const EC2_PAGE_SIZE_MAX: i32 = 1_000;
 pub const EC2_FILTERS_MAX: usize = 50;
 /// Values of one EC2 filter.
 pub const EC2_FILTER_VALUES_MAX: usize = 200;
-/// ARNs of one `DescribeTags`, `AddTags` or `RemoveTags`.
-// spec: alb §0.5 Structure enums and ranges that gate the data plane
-pub const TAGGED_ARNS_MAX: usize = 20;
-/// Characters of a call's parameters that the audit keeps.
-pub const AUDIT_PARAMETERS_MAX: usize = 64 * 1024;
+/// Bytes of a call's parameters, and of its answer, that the audit keeps.
+// spec: nlb-gwlb-clb §5.1 Record fields
+pub const AUDIT_PARAMETERS_MAX: usize = 100 * 1024;
+/// Bytes of an error message, and of a user agent, that the audit keeps.
+// spec: nlb-gwlb-clb §5.1 Record fields
+pub const AUDIT_TEXT_MAX: usize = 1024;
+/// Resources that one audit record lists.
+pub const AUDIT_RESOURCES_MAX: usize = 50;
 
 const _: () = assert!(BODY_BYTES_MAX / 1024 <= BODY_KIB_IN_FLIGHT_MAX);
 const _: () = assert!(CONNECTIONS_MAX * BODY_SMALL_BYTES_MAX / 1024 <= BODY_KIB_IN_FLIGHT_MAX);

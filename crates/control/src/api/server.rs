@@ -1,17 +1,20 @@
 //! The HTTP server in front of the API: connections, bodies, deadlines, panics.
 //!
-//! HTTP/1 only. What a request means is decided by [`Front`]; here a request is bytes that must
-//! be whole, small enough and in time.
+//! HTTP/1 only, over TLS where a listener has certificates. What a request means is decided by
+//! [`Front`]; here a request is bytes that must be whole, small enough and in time.
 //!
 //! Invariant: an accepted connection ends: each of its waits has a deadline, and when all places
 //! are taken the longest idle connection gives way to a newcomer.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -21,6 +24,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -29,6 +33,16 @@ use weir_wire::protocol::Reply;
 
 use super::front::{Front, Inbound, Trouble};
 use super::limits;
+use super::tls::Certificates;
+use crate::vault::download::{self, Download};
+
+/// A socket of the API. With certificates it speaks TLS, without it does not.
+pub struct ApiListener {
+    /// Bound and listening.
+    pub listener: TcpListener,
+    /// What it shows to clients.
+    pub certificates: Option<Arc<Certificates>>,
+}
 
 /// Renders the metrics page.
 pub type MetricsPage = Arc<dyn Fn() -> String + Send + Sync>;
@@ -49,11 +63,22 @@ struct Connections {
     next: u64,
 }
 
+/// A connection that was accepted.
+struct Newcomer {
+    stream: TcpStream,
+    peer: SocketAddr,
+    certificates: Option<Arc<Certificates>>,
+}
+
 struct Place {
     task: AbortHandle,
     /// A whole request is being answered: not to be evicted.
     busy: Arc<AtomicBool>,
 }
+
+/// How the caller reached us, for links in answers.
+#[derive(Clone, Copy)]
+struct Scheme(&'static str);
 
 /// Marks a connection busy until dropped.
 struct Busy(Arc<AtomicBool>);
@@ -68,7 +93,7 @@ enum BodyTrouble {
 /// Serves the API until `shutdown` completes, then lets open calls finish for
 /// [`limits::SHUTDOWN_WAIT_MAX`].
 pub async fn serve(
-    listener: TcpListener,
+    listeners: Vec<ApiListener>,
     front: Front,
     metrics: MetricsPage,
     shutdown: impl Future<Output = ()>,
@@ -77,16 +102,15 @@ pub async fn serve(
     let shared = Arc::new(Shared { front, metrics, body_room });
     let (stop, stopped) = watch::channel(false);
     let mut connections = Connections::default();
+    let mut turn = 0;
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(ended) = connections.tasks.join_next() => connections.forget(ended),
-            accepted = listener.accept(), if connections.has_place() => match accepted {
-                Ok((stream, peer)) => {
-                    connections.admit(Arc::clone(&shared), stream, peer, stopped.clone());
-                }
+            accepted = accept(&listeners, &mut turn), if connections.has_place() => match accepted {
+                Ok(newcomer) => connections.admit(Arc::clone(&shared), newcomer, stopped.clone()),
                 Err(error) => {
                     tracing::warn!(%error, "the API cannot accept connections");
                     sleep(limits::ACCEPT_PAUSE).await;
@@ -94,7 +118,7 @@ pub async fn serve(
             },
         }
     }
-    drop(listener);
+    drop(listeners);
     // Fails only when no connection is left to hear it.
     let _ = stop.send(true);
     let ended = async { while connections.tasks.join_next().await.is_some() {} };
@@ -112,20 +136,14 @@ impl Connections {
             || self.open.values().any(|place| !place.busy.load(Ordering::Acquire))
     }
 
-    fn admit(
-        &mut self,
-        shared: Arc<Shared>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        stopped: watch::Receiver<bool>,
-    ) {
+    fn admit(&mut self, shared: Arc<Shared>, newcomer: Newcomer, stopped: watch::Receiver<bool>) {
         if self.open.len() >= limits::CONNECTIONS_MAX {
             self.evict();
         }
         let id = self.next;
         self.next += 1;
         let busy = Arc::new(AtomicBool::new(false));
-        let connection = converse(shared, stream, peer, Arc::clone(&busy), stopped);
+        let connection = greet(shared, newcomer, Arc::clone(&busy), stopped);
         let task = self.tasks.spawn(async move {
             connection.await;
             id
@@ -172,17 +190,60 @@ impl Drop for Busy {
 
 // === connections and requests ===
 
+/// The next connection of any listener. They take turns in being looked at first.
+async fn accept(listeners: &[ApiListener], turn: &mut usize) -> io::Result<Newcomer> {
+    poll_fn(|cx| {
+        for offset in 0..listeners.len() {
+            let index = (*turn + offset) % listeners.len();
+            let ApiListener { listener, certificates } = &listeners[index];
+            if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                *turn = index + 1;
+                let certificates = certificates.clone();
+                return Poll::Ready(accepted.map(|(stream, peer)| Newcomer {
+                    stream,
+                    peer,
+                    certificates,
+                }));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// One connection, from its handshake, if it has one.
+async fn greet(
+    shared: Arc<Shared>,
+    newcomer: Newcomer,
+    busy: Arc<AtomicBool>,
+    stopped: watch::Receiver<bool>,
+) {
+    let Newcomer { stream, peer, certificates } = newcomer;
+    // Answers are written whole; waiting to fill packets would only delay them.
+    let _ = stream.set_nodelay(true);
+    let Some(certificates) = certificates else {
+        return converse(shared, stream, peer, Scheme("http"), busy, stopped).await;
+    };
+    match timeout(limits::HANDSHAKE_WAIT_MAX, certificates.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => {
+            converse(shared, stream, peer, Scheme("https"), busy, stopped).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake of the API failed"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake of the API took too long"),
+    }
+}
+
 /// One connection, to its end.
 async fn converse(
     shared: Arc<Shared>,
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: SocketAddr,
+    scheme: Scheme,
     busy: Arc<AtomicBool>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // Answers are written whole; waiting to fill packets would only delay them.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(scheme);
         let (shared, busy) = (Arc::clone(&shared), Arc::clone(&busy));
         async move { Ok::<_, Infallible>(answer(shared, request, peer, busy).await) }
     });
@@ -225,6 +286,10 @@ async fn answer(
             "/metrics" => return page(StatusCode::OK, (shared.metrics)()),
             _ => {}
         }
+    }
+    if is_read && request.uri().path().starts_with(download::PATH) {
+        let _busy = Busy::new(&busy);
+        return content(&shared.front, request.uri()).await;
     }
     let (head, body) = request.into_parts();
     // The room is held until the answer exists.
@@ -353,10 +418,29 @@ fn inbound_head(
         request_id,
         peer: peer.ip().to_canonical(),
         method: head.method.as_str().to_owned(),
+        scheme: head.extensions.get::<Scheme>().map_or("http", |scheme| scheme.0),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         headers: fields.map(|(name, value)| (name.to_string(), value.as_bytes().into())).collect(),
         body: Bytes::new(),
+    }
+}
+
+/// What a link to a bundle or a revocation list is answered with.
+async fn content(front: &Front, uri: &hyper::Uri) -> Response<Full<Bytes>> {
+    let query = uri.query().unwrap_or_default();
+    match timeout(limits::CALL_WAIT_MAX, front.download(uri.path(), query)).await {
+        Ok(Download::Content(bytes)) => {
+            let mut response = Response::new(Full::new(Bytes::from(bytes)));
+            let binary = HeaderValue::from_static("binary/octet-stream");
+            response.headers_mut().insert(CONTENT_TYPE, binary);
+            response
+        }
+        Ok(Download::Denied) => page(StatusCode::FORBIDDEN, "The link is not valid.\n".into()),
+        Ok(Download::Gone) => page(StatusCode::NOT_FOUND, "It is no longer here.\n".into()),
+        Ok(Download::Unavailable) | Err(_) => {
+            page(StatusCode::SERVICE_UNAVAILABLE, "Try again.\n".into())
+        }
     }
 }
 

@@ -6,14 +6,17 @@
 //! Invariant: a change set is complete: absorbing it into the catalog it was decided on gives
 //! exactly the state the caller was promised.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::kinds::for_each_kind;
 use crate::resource::{
-    AllocationId, Certificate, CertificateArn, ElasticAddress, Instance, InstanceId, Listener,
-    ListenerArn, LoadBalancer, LoadBalancerArn, Registrations, Rule, RuleArn, SecurityGroup,
-    SecurityGroupId, Subnet, SubnetId, TargetGroup, TargetGroupArn, TrustStore, TrustStoreArn, Vpc,
-    VpcId,
+    AllocationId, Certificate, CertificateArn, ElasticAddress, Instance, InstanceId, InterfaceId,
+    InternetGateway, InternetGatewayId, Listener, ListenerArn, LoadBalancer, LoadBalancerArn,
+    NetworkInterface, PrefixList, PrefixListId, Registrations, RoleArn, RouteTable, RouteTableId,
+    Rule, RuleArn, SecurityGroup, SecurityGroupId, ServiceRole, Subnet, SubnetId, TargetGroup,
+    TargetGroupArn, TrustStore, TrustStoreArn, Vpc, VpcId,
 };
 
 /// Counts committed change sets; 0 is the empty catalog.
@@ -85,8 +88,8 @@ for_each_kind!(records_and_keys);
 /// One record written or removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The record is now this.
-    Put(Box<Resource>),
+    /// The record is now this. Shared, because the store, the catalog and the answer all read it.
+    Put(Arc<Resource>),
     /// The record is gone.
     Delete(ResourceKey),
 }
@@ -115,7 +118,7 @@ impl Change {
 impl ChangeSet {
     /// Adds a written record.
     pub fn put(&mut self, resource: Resource) {
-        self.changes.push(Change::Put(Box::new(resource)));
+        self.changes.push(Change::Put(Arc::new(resource)));
     }
 
     /// Adds a removed record.

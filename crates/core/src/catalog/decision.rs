@@ -19,6 +19,8 @@ pub struct Decision {
     pub records: Vec<Resource>,
     /// Ids (`sgr-…`) of security group rules that were added or removed.
     pub rule_ids: Vec<String>,
+    /// Ids of new associations of route tables and address blocks.
+    pub associations: Vec<String>,
     /// State changes of instances, in the order of the request.
     pub transitions: Vec<Transition>,
 }

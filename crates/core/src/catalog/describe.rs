@@ -8,7 +8,7 @@
 
 use std::ops::Bound;
 
-use super::{Catalog, Page, PageRequest, Refusal};
+use super::{Catalog, LoadBalancerRefusal, Page, PageRequest, Refusal};
 use crate::limits;
 use crate::resource::{
     Listener, ListenerArn, LoadBalancer, LoadBalancerArn, Priority, Region, Rule, RuleArn, Tags,
@@ -91,6 +91,10 @@ impl Catalog {
             return Err(Refusal::DescribeLoadBalancersBoth {});
         }
         let missing = || Refusal::LoadBalancersNotFound {};
+        let limit = limits::DESCRIBE_LOAD_BALANCERS_ARNS_MAX;
+        if arns.len() > limit {
+            return Err(LoadBalancerRefusal::DescribeTooMany { limit: limit.to_string() }.into());
+        }
         if !arns.is_empty() {
             let find = |arn: &String| self.load_balancer_find(region, arn)?.ok_or_else(missing);
             return Ok(Page::whole(arns.iter().map(find).collect::<Result<_, _>>()?));
@@ -122,7 +126,7 @@ impl Catalog {
         if let Some(arn) = load_balancer {
             let found = self.load_balancer_find(region, arn)?;
             let lb = found.ok_or(Refusal::LoadBalancersNotFound {})?;
-            let mut groups = self.groups_of(&lb.arn);
+            let mut groups: Vec<&TargetGroup> = self.groups_of(&lb.arn).collect();
             groups.sort_by(|a, b| a.name.cmp(&b.name));
             let marker = page.marker.unwrap_or_default();
             let rest = groups.into_iter().filter(|group| group.name.as_str() > marker);
@@ -202,6 +206,9 @@ impl Catalog {
         arns: &'a [String],
     ) -> Result<Vec<(&'a str, &Tags)>, Refusal> {
         let limit = limits::DESCRIBE_TAGS_ARNS_MAX;
+        if arns.is_empty() {
+            return Err(LoadBalancerRefusal::ResourceArnsMissing {}.into());
+        }
         if arns.len() > limit {
             return Err(Refusal::DescribeTagsTooMany { limit: limit.to_string() });
         }
@@ -217,6 +224,7 @@ impl Catalog {
                 Ok(&found.ok_or(Refusal::LoadBalancersNotFound {})?.tags)
             }
             Some("targetgroup") => Ok(&self.target_group_named_by(region, text)?.tags),
+            Some("truststore") => Ok(&self.trust_store_named_by(region, text)?.tags),
             Some("listener") => Ok(&self.listener_named_by(region, text)?.tags),
             Some("listener-rule") => Ok(&self.rule_named_by(region, text)?.tags),
             _ => Err(Refusal::ResourceArnInvalid { arn: text.to_owned() }),

@@ -3,13 +3,14 @@
 //! Invariant: every reader costs O(log n) or O(result).
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::{Catalog, ResourceKey, Settings};
 use crate::resource::{
-    Instance, Listener, ListenerArn, LoadBalancer, LoadBalancerArn, Region, Registrations, Rule,
+    AllocationId, ElasticAddress, Instance, InstanceId, InterfaceId, InternetGateway,
+    InternetGatewayId, Listener, ListenerArn, LoadBalancer, LoadBalancerArn, NetworkInterface,
+    PrefixEntry, PrefixList, PrefixListId, Region, Registrations, RouteTable, RouteTableId, Rule,
     RuleArn, SecurityGroup, SecurityGroupId, Subnet, SubnetId, Target, TargetGroup, TargetGroupArn,
     Vpc, VpcId, ZoneName,
 };
@@ -86,6 +87,24 @@ impl Catalog {
         self.vpcs.get(id).map(Arc::as_ref)
     }
 
+    /// An internet gateway.
+    pub fn internet_gateway<Q>(&self, id: &Q) -> Option<&InternetGateway>
+    where
+        InternetGatewayId: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        self.internet_gateways.get(id).map(Arc::as_ref)
+    }
+
+    /// A route table.
+    pub fn route_table<Q>(&self, id: &Q) -> Option<&RouteTable>
+    where
+        RouteTableId: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        self.route_tables.get(id).map(Arc::as_ref)
+    }
+
     // --- by region
 
     /// All load balancers, by ARN.
@@ -155,6 +174,36 @@ impl Catalog {
         entries.filter_map(|(_, _, id)| self.subnets.get(id)).map(Arc::as_ref)
     }
 
+    /// Internet gateways of a region, by id.
+    pub fn internet_gateways_in(&self, region: &Region) -> impl Iterator<Item = &InternetGateway> {
+        let gateways = self.internet_gateways.values().map(Arc::as_ref);
+        gateways.filter(move |gateway| gateway.region == *region)
+    }
+
+    /// The internet gateway that is attached to a VPC.
+    pub fn internet_gateway_of(&self, vpc: &VpcId) -> Option<&InternetGateway> {
+        self.internet_gateway(self.index.routing.gateways.get(vpc)?)
+    }
+
+    /// Route tables of a region, by id.
+    pub fn route_tables_in(&self, region: &Region) -> impl Iterator<Item = &RouteTable> {
+        let tables = self.route_tables.values().map(Arc::as_ref);
+        tables.filter(move |table| table.region == *region)
+    }
+
+    /// Route tables of a VPC, by id.
+    pub fn route_tables_of(&self, vpc: &VpcId) -> impl Iterator<Item = &RouteTable> {
+        let ids = self.index.routing.tables.get(vpc).into_iter().flatten();
+        ids.filter_map(|id| self.route_table(id))
+    }
+
+    /// Security groups of a VPC, by name.
+    pub fn security_groups_of(&self, vpc: &VpcId) -> Vec<&SecurityGroup> {
+        let names = self.index.security_group_names.range((vpc.clone(), String::new())..);
+        let own = names.take_while(|((owner, _), _)| owner == vpc);
+        own.filter_map(|(_, id)| self.security_group(id)).collect()
+    }
+
     /// The default VPC of a region.
     pub fn default_vpc(&self, region: &Region) -> Option<&Vpc> {
         self.vpcs.get(self.index.default_vpcs.get(region)?).map(Arc::as_ref)
@@ -204,19 +253,19 @@ impl Catalog {
     }
 
     /// The target groups that rules of a load balancer name, by ARN.
-    pub fn groups_of(&self, lb: &LoadBalancerArn) -> Vec<&TargetGroup> {
-        let mut found = BTreeMap::new();
-        for rule in self.listeners_of(lb).flat_map(|listener| self.rules_of(&listener.arn)) {
-            for arn in rule.actions.iter().flat_map(|action| action.groups()) {
-                found.extend(self.target_group(arn).map(|group| (arn, group)));
-            }
-        }
-        found.into_values().collect()
+    pub fn groups_of(&self, lb: &LoadBalancerArn) -> impl Iterator<Item = &TargetGroup> {
+        let arns = self.index.groups_of.get(lb).into_iter().flatten();
+        arns.filter_map(|(arn, _)| self.target_group(arn))
+    }
+
+    /// Targets of a group that are not leaving it.
+    pub fn serving(&self, group: &TargetGroupArn) -> usize {
+        self.index.serving.get(group).copied().unwrap_or(0)
     }
 
     /// The groups in which a target id (instance id or address) is registered.
     pub fn groups_with_target(&self, id: &str) -> impl Iterator<Item = &TargetGroupArn> {
-        self.index.target_groups_of.get(id).into_iter().flatten()
+        self.index.target_groups_of.get(id).into_iter().flatten().map(|(arn, _)| arn)
     }
 
     /// Load balancers, instances and security groups that use a security group.
@@ -224,9 +273,106 @@ impl Catalog {
         self.index.security_group_users.get(group).into_iter().flatten()
     }
 
-    /// The load balancer or instance that holds an address of a subnet.
-    pub fn holder_of(&self, address: IpAddr) -> Option<&ResourceKey> {
+    // --- the EC2 inventory
+
+    /// A prefix list.
+    pub fn prefix_list(&self, id: &str) -> Option<&PrefixList> {
+        self.prefix_lists.get(id).map(Arc::as_ref)
+    }
+
+    /// Prefix lists of a region, by id.
+    pub fn prefix_lists_in(&self, region: &Region) -> impl Iterator<Item = &PrefixList> {
+        let ids = self.index.inventory.prefix_lists.get(region).into_iter().flatten();
+        ids.filter_map(|id| self.prefix_lists.get(id)).map(Arc::as_ref)
+    }
+
+    /// The current entries of a prefix list.
+    pub fn prefix_list_entries(&self, id: &PrefixListId) -> &[PrefixEntry] {
+        self.prefix_lists.get(id).map_or(&[], |list| &list.entries)
+    }
+
+    /// The security groups whose rules name a prefix list.
+    pub fn groups_naming_list(&self, id: &PrefixListId) -> impl Iterator<Item = &SecurityGroupId> {
+        self.index.inventory.prefix_list_users.get(id).into_iter().flatten()
+    }
+
+    /// The security group that has a rule (`sgr-…`).
+    pub fn group_of_rule(&self, rule: &str) -> Option<&SecurityGroup> {
+        self.security_group(self.index.inventory.group_rules.get(rule)?)
+    }
+
+    /// An interface that somebody made.
+    pub fn network_interface(&self, id: &str) -> Option<&NetworkInterface> {
+        self.network_interfaces.get(id).map(Arc::as_ref)
+    }
+
+    /// All interfaces that somebody made, by id.
+    pub fn all_network_interfaces(&self) -> impl Iterator<Item = &NetworkInterface> {
+        self.network_interfaces.values().map(Arc::as_ref)
+    }
+
+    /// Interfaces that somebody made in a region, by id.
+    pub fn network_interfaces_in(
+        &self,
+        region: &Region,
+    ) -> impl Iterator<Item = &NetworkInterface> {
+        let ids = self.index.inventory.made.get(region).into_iter().flatten();
+        ids.filter_map(|id| self.network_interfaces.get(id)).map(Arc::as_ref)
+    }
+
+    /// The interfaces that somebody attached to an instance, by id.
+    pub fn attached_to(&self, instance: &InstanceId) -> impl Iterator<Item = &NetworkInterface> {
+        let ids = self.index.inventory.attached.get(instance).into_iter().flatten();
+        ids.filter_map(|id| self.network_interfaces.get(id)).map(Arc::as_ref)
+    }
+
+    /// An elastic address.
+    pub fn elastic_address(&self, id: &str) -> Option<&ElasticAddress> {
+        self.elastic_addresses.get(id).map(Arc::as_ref)
+    }
+
+    /// Elastic addresses of a region, by id.
+    pub fn elastic_addresses_in(&self, region: &Region) -> impl Iterator<Item = &ElasticAddress> {
+        let ids = self.index.inventory.elastic.get(region).into_iter().flatten();
+        ids.filter_map(|id| self.elastic_addresses.get(id)).map(Arc::as_ref)
+    }
+
+    /// The elastic address at a public address.
+    pub fn elastic_address_at(&self, address: Ipv4Addr) -> Option<&ElasticAddress> {
+        match self.index.addresses.get(&IpAddr::V4(address))? {
+            ResourceKey::ElasticAddress(id) => self.elastic_address(id.as_str()),
+            _ => None,
+        }
+    }
+
+    /// The elastic address that somebody associated with an interface.
+    pub fn elastic_address_of(&self, interface: &InterfaceId) -> Option<&ElasticAddress> {
+        self.elastic_address(self.index.inventory.elastic_of.get(interface)?.as_str())
+    }
+
+    /// The elastic address of an association (`eipassoc-…`).
+    pub fn elastic_address_associated(&self, association: &str) -> Option<&ElasticAddress> {
+        self.elastic_address(self.index.inventory.associations.get(association)?.as_str())
+    }
+
+    /// The load balancer that uses an elastic address.
+    pub fn elastic_address_balancer(&self, id: &AllocationId) -> Option<&LoadBalancer> {
+        self.load_balancer(self.index.allocations.get(id)?)
+    }
+
+    /// Who holds an address of a VPC's subnets.
+    pub fn holder_of(&self, vpc: &VpcId, address: IpAddr) -> Option<&ResourceKey> {
+        self.index.private.get(&(vpc.clone(), address))
+    }
+
+    /// The load balancer that binds an address, or the elastic address that it is.
+    pub fn owner_of(&self, address: IpAddr) -> Option<&ResourceKey> {
         self.index.addresses.get(&address)
+    }
+
+    /// The load balancer that uses an elastic address.
+    pub fn load_balancer_of_allocation(&self, id: &AllocationId) -> Option<&LoadBalancer> {
+        self.load_balancer(self.index.allocations.get(id)?)
     }
 
     /// `AvailableIpAddressCount` of a subnet.

@@ -3,7 +3,6 @@
 //! Invariant: after `absorb` of a decided change set the records satisfy the relations that
 //! `check` names, and the index equals a rebuild.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::index::Index;
@@ -11,29 +10,31 @@ use super::kinds::for_each_kind;
 use super::{
     Change, ChangeSet, Command, Decision, Refusal, Resource, ResourceKey, Settings, apply,
 };
+use crate::persistent::Map;
 use crate::resource::{
-    AllocationId, Certificate, CertificateArn, ElasticAddress, Instance, InstanceId, Listener,
-    ListenerArn, LoadBalancer, LoadBalancerArn, Registrations, Rule, RuleArn, SecurityGroup,
-    SecurityGroupId, Subnet, SubnetId, TargetGroup, TargetGroupArn, TrustStore, TrustStoreArn, Vpc,
-    VpcId,
+    AllocationId, Certificate, CertificateArn, ElasticAddress, Instance, InstanceId, InterfaceId,
+    InternetGateway, InternetGatewayId, Listener, ListenerArn, LoadBalancer, LoadBalancerArn,
+    NetworkInterface, PrefixList, PrefixListId, Registrations, RoleArn, RouteTable, RouteTableId,
+    Rule, RuleArn, SecurityGroup, SecurityGroupId, ServiceRole, Subnet, SubnetId, TargetGroup,
+    TargetGroupArn, TrustStore, TrustStoreArn, Vpc, VpcId,
 };
 use crate::rng::Rng;
 use crate::time::Now;
 
 macro_rules! catalog_of_kinds {
     ($($(#[$doc:meta])* $kind:ident($id:ident, $field:ident) $map:ident $word:literal;)*) => {
-        /// All desired state. Cloning copies the maps and shares the records.
+        /// All desired state. Cloning costs a few pointers; clones share what they have in common.
         #[derive(Clone, Debug)]
         pub struct Catalog {
             pub(super) settings: Settings,
-            $(pub(super) $map: BTreeMap<$id, Arc<$kind>>,)*
+            $(pub(super) $map: Map<$id, Arc<$kind>>,)*
             pub(super) index: Index,
         }
 
         impl Catalog {
             /// An empty catalog.
             pub fn new(settings: Settings) -> Self {
-                Self { settings, $($map: BTreeMap::new(),)* index: Index::default() }
+                Self { settings, $($map: Map::new(),)* index: Index::default() }
             }
 
             /// All records, parents of references first.
@@ -52,6 +53,11 @@ macro_rules! catalog_of_kinds {
             }
 
             fn put(&mut self, resource: Resource) {
+                let resource = match resource {
+                    // Not out and in again: that costs all targets, not those that changed.
+                    Resource::Registrations(record) => return self.registrations_put(record),
+                    other => other,
+                };
                 self.delete(&resource.key());
                 self.index.insert(&resource);
                 match resource {
@@ -109,6 +115,12 @@ impl Catalog {
     /// Decides a command. Changes nothing; `rng` gives ids.
     pub fn apply(&self, command: &Command, now: Now, rng: &mut Rng) -> Result<Decision, Refusal> {
         apply::decide(self, command, now, rng)
+    }
+
+    fn registrations_put(&mut self, record: Registrations) {
+        let old = self.registrations.get(&record.group);
+        self.index.registrations_change(old.map(Arc::as_ref), Some(&record));
+        self.registrations.insert(record.group.clone(), Arc::new(record));
     }
 
     /// Makes a decided change set visible. Decides nothing.

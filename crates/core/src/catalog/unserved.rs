@@ -36,19 +36,12 @@ features! {
     /// `Type=gateway`.
     GatewayLoadBalancer "OperationNotPermitted"
         "Load balancers of type 'gateway' are not available in this version of Weir";
-    /// `SubnetMappings` with more than a subnet.
-    SubnetMappingAddress "OperationNotPermitted"
-        "Addresses in SubnetMappings ({}) are not available for load balancers of type \
-         'application' in this version of Weir";
     /// `CustomerOwnedIpv4Pool`.
     CustomerOwnedPool "OperationNotPermitted"
         "Customer-owned address pools ('{}') are not available in this version of Weir";
     /// `IpamPools`.
     IpamPool "OperationNotPermitted"
         "IPAM pools ('{}') are not available in this version of Weir";
-    /// `EnablePrefixForIpv6SourceNat=on`.
-    SourceNatPrefix "OperationNotPermitted"
-        "EnablePrefixForIpv6SourceNat '{}' is not available in this version of Weir";
     /// HTTPS listeners.
     HttpsListener "OperationNotPermitted"
         "HTTPS listeners are not available in this version of Weir";
@@ -64,7 +57,7 @@ features! {
     /// `TargetType` lambda, alb.
     TargetType "OperationNotPermitted"
         "Target groups with target type '{}' are not available in this version of Weir";
-    /// IPv6 target groups.
+    /// IPv6 target groups with instances.
     Ipv6TargetGroup "OperationNotPermitted"
         "Target groups with IP address type '{}' are not available in this version of Weir";
     /// `TargetControlPort`.
@@ -73,24 +66,25 @@ features! {
     /// Health checks over TLS.
     HttpsHealthCheck "OperationNotPermitted"
         "Health checks with protocol 'HTTPS' are not available in this version of Weir";
-    /// `QuicServerId`.
-    QuicServer "OperationNotPermitted"
-        "QUIC server ids ('{}') are not available in this version of Weir";
     /// Sticky weighted groups.
     GroupStickiness "OperationNotPermitted"
         "Target group stickiness in forward actions is not available in this version of Weir";
-    /// Rule transforms.
-    Transforms "OperationNotPermitted"
-        "Transforms of type '{}' are not available in this version of Weir";
+    /// Listeners of network and gateway load balancers.
+    ListenerProtocol "OperationNotPermitted"
+        "Listeners with protocol '{}' are not available in this version of Weir";
+    /// Actions before the routing one.
+    ActionType "OperationNotPermitted"
+        "Actions of type '{}' are not available in this version of Weir";
     /// A declared attribute whose non-default values change nothing yet.
     AttributeValue "OperationNotPermitted"
         "The attribute '{}' can only have its default value in this version of Weir";
-    /// EC2 prefix lists in permissions.
-    PrefixList "UnsupportedOperation"
-        "Prefix lists ('{}') are not available in this version of Weir";
-    /// EC2 tags on derived resources.
-    Ec2TagResource "UnsupportedOperation"
-        "Tags on '{}' are not available in this version of Weir";
+    /// `Ipv6Native=true`.
+    Ipv6NativeSubnet "UnsupportedOperation"
+        "Subnets without IPv4 addresses are not available in this version of Weir";
+    /// EC2 interfaces of an instance besides its own primary one, at launch.
+    LaunchInterface "UnsupportedOperation"
+        "Launching instances with other network interfaces ('{}') is not available in this \
+         version of Weir; attach them afterwards";
 }
 
 // === impl Feature ===

@@ -1,8 +1,12 @@
 //! What a rule does with a request.
 //!
+//! Secrets of identity providers reach a record sealed; who opens them lives outside of core.
+//!
 //! Invariant: weights are 0..=999, a forward names 1..=5 groups, each once, and a fixed response
 //! has a status 2xx, 4xx or 5xx.
 // spec: alb §2.5 Actions - composition rules
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +21,7 @@ pub struct Action {
     pub kind: ActionKind,
 }
 
-/// The routing actions that are served.
+/// What one action does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ActionKind {
     /// To a target of one of the groups.
@@ -26,6 +30,114 @@ pub enum ActionKind {
     Redirect(Redirect),
     /// An answer of our own.
     FixedResponse(FixedResponse),
+    /// Users sign in at an OpenID Connect provider first.
+    AuthenticateOidc(AuthenticateOidc),
+    /// Users sign in at a user pool first.
+    AuthenticateCognito(AuthenticateCognito),
+    /// The bearer token has to hold first.
+    JwtValidation(JwtValidation),
+}
+
+/// `OnUnauthenticatedRequest`.
+// spec: alb §9.1 Configuration (`authenticate-oidc`, `authenticate-cognito`) [A]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnauthenticated {
+    /// 401.
+    Deny,
+    /// On to the target without claims.
+    Allow,
+    /// To the provider; the default.
+    Authenticate,
+}
+
+/// What both kinds of signing in have, defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// `SessionCookieName`.
+    pub cookie: String,
+    /// `Scope`, separated by spaces.
+    pub scope: String,
+    /// `SessionTimeout` in seconds, 1..=604800.
+    pub timeout_s: u32,
+    /// `AuthenticationRequestExtraParams`, at most ten.
+    pub extra: BTreeMap<String, String>,
+    /// Who is not signed in.
+    pub unauthenticated: OnUnauthenticated,
+}
+
+/// `AuthenticateOidcConfig`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthenticateOidc {
+    /// `Issuer`, an https URL.
+    pub issuer: String,
+    /// `AuthorizationEndpoint`, an https URL.
+    pub authorization_endpoint: String,
+    /// `TokenEndpoint`, an https URL.
+    pub token_endpoint: String,
+    /// `UserInfoEndpoint`, an https URL.
+    pub user_info_endpoint: String,
+    /// `ClientId`.
+    pub client_id: String,
+    /// `ClientSecret`, never told.
+    pub client_secret: ClientSecret,
+    /// The session.
+    pub session: Session,
+}
+
+/// A client's secret as whoever holds the data directory's key sealed it. Nothing shows it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientSecret {
+    sealed: String,
+}
+
+/// `AuthenticateCognitoConfig`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthenticateCognito {
+    /// `UserPoolArn`.
+    pub user_pool_arn: String,
+    /// `UserPoolClientId`.
+    pub client_id: String,
+    /// `UserPoolDomain`: a prefix or a full name.
+    pub domain: String,
+    /// The session.
+    pub session: Session,
+}
+
+/// `JwtValidationConfig`.
+// spec: alb §9.4 `jwt-validation` (released 2025-11-21)
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JwtValidation {
+    /// `JwksEndpoint`, an https URL.
+    pub jwks_endpoint: String,
+    /// `Issuer`.
+    pub issuer: String,
+    /// `AdditionalClaims`, at most ten.
+    pub claims: Vec<JwtClaim>,
+}
+
+/// One of the `AdditionalClaims`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JwtClaim {
+    /// What shape it has.
+    pub format: JwtClaimFormat,
+    /// Its name.
+    pub name: String,
+    /// 1..=10 values.
+    pub values: Vec<String>,
+}
+
+/// `Format` of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JwtClaimFormat {
+    /// One string.
+    SingleString,
+    /// An array of strings.
+    StringArray,
+    /// Words in a string.
+    SpaceSeparatedValues,
 }
 
 /// A weighted choice among target groups.
@@ -33,7 +145,7 @@ pub enum ActionKind {
 pub struct Forward {
     /// 1..=5 groups.
     pub groups: Vec<WeightedGroup>,
-    /// `TargetGroupStickinessConfig.Enabled`; only `false` is served yet.
+    /// `TargetGroupStickinessConfig.Enabled`.
     pub stickiness_enabled: bool,
     /// `DurationSeconds`, 1..=604800, when the caller gave one.
     pub stickiness_seconds: Option<u32>,
@@ -85,6 +197,20 @@ impl ActionKind {
             Self::Forward(_) => "forward",
             Self::Redirect(_) => "redirect",
             Self::FixedResponse(_) => "fixed-response",
+            Self::AuthenticateOidc(_) => "authenticate-oidc",
+            Self::AuthenticateCognito(_) => "authenticate-cognito",
+            Self::JwtValidation(_) => "jwt-validation",
+        }
+    }
+
+    /// Whether a plane of this version does it.
+    pub fn is_carried(&self) -> bool {
+        match self {
+            Self::Forward(forward) => !forward.stickiness_enabled,
+            Self::Redirect(_) | Self::FixedResponse(_) => true,
+            Self::AuthenticateOidc(_) | Self::AuthenticateCognito(_) | Self::JwtValidation(_) => {
+                false
+            }
         }
     }
 }
@@ -96,8 +222,72 @@ impl Action {
     pub fn groups(&self) -> impl Iterator<Item = &TargetGroupArn> {
         let groups = match &self.kind {
             ActionKind::Forward(forward) => forward.groups.as_slice(),
-            ActionKind::Redirect(_) | ActionKind::FixedResponse(_) => &[],
+            _ => &[],
         };
         groups.iter().map(|weighted| &weighted.group)
+    }
+}
+
+// === impl OnUnauthenticated ===
+
+impl OnUnauthenticated {
+    /// The API's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Allow => "allow",
+            Self::Authenticate => "authenticate",
+        }
+    }
+}
+
+// === impl JwtClaimFormat ===
+
+impl JwtClaimFormat {
+    /// The API's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SingleString => "single-string",
+            Self::StringArray => "string-array",
+            Self::SpaceSeparatedValues => "space-separated-values",
+        }
+    }
+
+    /// The format that the API calls so.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::SingleString, Self::StringArray, Self::SpaceSeparatedValues];
+        all.into_iter().find(|format| format.as_str() == word)
+    }
+}
+
+// === impl ClientSecret ===
+
+impl ClientSecret {
+    /// A sealed secret.
+    pub fn new(sealed: impl Into<String>) -> Self {
+        Self { sealed: sealed.into() }
+    }
+
+    /// For whoever can open it.
+    pub fn sealed(&self) -> &str {
+        &self.sealed
+    }
+}
+
+impl std::fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ClientSecret(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let secret = ClientSecret::new("sealed");
+        assert!(!format!("{secret:?}").contains("sealed"));
+        assert_eq!(secret.sealed(), "sealed");
     }
 }

@@ -118,6 +118,12 @@ impl ListenerArn {
     pub fn build(lb: &LoadBalancerArn, id: &str) -> Self {
         Self::new(format!("{}/{id}", lb.as_str().replacen(":loadbalancer/", ":listener/", 1)))
     }
+
+    /// The load balancer that the listener belongs to.
+    pub fn load_balancer(&self) -> LoadBalancerArn {
+        let (base, _) = self.as_str().rsplit_once('/').expect("invariant: kind was checked");
+        LoadBalancerArn::new(base.replacen(":listener/", ":loadbalancer/", 1))
+    }
 }
 
 impl RuleArn {

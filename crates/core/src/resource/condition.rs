@@ -1,7 +1,7 @@
 //! What a rule asks of a request.
 //!
-//! Invariant: every condition has at least one comparison string, all within the lengths and
-//! alphabets of the specification, and every regular expression compiles within
+//! Invariant: every condition has at least one comparison string (or names a family), all within
+//! the lengths and alphabets of the specification, and every regular expression compiles within
 //! `limits::REGEX_SIZE_MAX`.
 // spec: alb §2.2 Conditions
 
@@ -46,9 +46,23 @@ pub enum Condition {
     },
     /// The TCP peer, never X-Forwarded-For.
     SourceIp {
-        /// IPv4 and IPv6 blocks.
+        /// IPv4 and IPv6 blocks; none when the family alone is asked for.
         values: Vec<IpNet>,
+        /// `IpAddressType`, in rules of network load balancers.
+        // spec: nlb-gwlb-clb §1.2 Listener rules (added 2026) [D][M]
+        #[serde(default)]
+        family: Option<IpFamily>,
     },
+}
+
+/// Which addresses a client may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IpFamily {
+    /// `ipv4`.
+    Ipv4,
+    /// `ipv6`.
+    Ipv6,
 }
 
 /// One alternative of a `query-string` condition.
@@ -72,6 +86,18 @@ impl Condition {
             Self::HttpRequestMethod { .. } => "http-request-method",
             Self::QueryString { .. } => "query-string",
             Self::SourceIp { .. } => "source-ip",
+        }
+    }
+}
+
+// === impl IpFamily ===
+
+impl IpFamily {
+    /// The API's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
         }
     }
 }

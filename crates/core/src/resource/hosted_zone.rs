@@ -1,11 +1,11 @@
-//! `CanonicalHostedZoneId` of each region's application load balancers.
+//! `CanonicalHostedZoneId` of each region's application and network load balancers.
 //!
 //! Invariant: a region outside the table has a stable made-up id of the right shape.
 // spec: control-plane §2.2 DNS names and hosted zones
 
 use super::Region;
 
-const ZONES: &[(&str, &str)] = &[
+const APPLICATION: &[(&str, &str)] = &[
     ("us-east-1", "Z35SXDOTRQ7X7K"),
     ("us-east-2", "Z3AADJGX6KTTL2"),
     ("us-west-1", "Z368ELLRRE2KJ0"),
@@ -44,12 +44,58 @@ const ZONES: &[(&str, &str)] = &[
     ("cn-northwest-1", "ZM7IZAIOVVDZF"),
 ];
 
+/// Three regions have no published zone of network load balancers.
+const NETWORK: &[(&str, &str)] = &[
+    ("us-east-1", "Z26RNL4JYFTOTI"),
+    ("us-east-2", "ZLMOA37VPKANP"),
+    ("us-west-1", "Z24FKFUX50B4VW"),
+    ("us-west-2", "Z18D5FSROUN65G"),
+    ("af-south-1", "Z203XCE67M25HM"),
+    ("ap-east-1", "Z12Y7K3UBGUAD1"),
+    ("ap-northeast-1", "Z31USIVHYNEOWT"),
+    ("ap-northeast-2", "ZIBE1TIR4HY56"),
+    ("ap-northeast-3", "Z1GWIQ4HH19I5X"),
+    ("ap-south-1", "ZVDDRBQ08TROA"),
+    ("ap-south-2", "Z0711778386UTO08407HT"),
+    ("ap-southeast-1", "ZKVM4W9LS7TM"),
+    ("ap-southeast-2", "ZCT6FZBF4DROD"),
+    ("ap-southeast-3", "Z01971771FYVNCOVWJU1G"),
+    ("ap-southeast-4", "Z01156963G8MIIL7X90IV"),
+    ("ca-central-1", "Z2EPGBW3API2WT"),
+    ("ca-west-1", "Z02754302KBB00W2LKWZ9"),
+    ("eu-central-1", "Z3F0SRJ5LGBH90"),
+    ("eu-central-2", "Z02239872DOALSIDCX66S"),
+    ("eu-north-1", "Z1UDT6IFJ4EJM"),
+    ("eu-south-1", "Z23146JA1KNAFP"),
+    ("eu-south-2", "Z1011216NVTVYADP1SSV"),
+    ("eu-west-1", "Z2IFOLAFXWLO4F"),
+    ("eu-west-2", "ZD4D7Y8KGAS4G"),
+    ("eu-west-3", "Z1CMS0P5QUZ6D5"),
+    ("il-central-1", "Z0313266YDI6ZRHTGQY4"),
+    ("me-central-1", "Z00282643NTTLPANJJG2P"),
+    ("me-south-1", "Z3QSRYVP46NYYV"),
+    ("sa-east-1", "ZTK26PT1VY4CU"),
+    ("us-gov-east-1", "Z1ZSMQQ6Q24QQ8"),
+    ("us-gov-west-1", "ZMG1MZ2THAWF1"),
+    ("cn-north-1", "Z3QFB96KMJ7ED6"),
+    ("cn-northwest-1", "ZQEIKTCZ8352D"),
+];
+
 /// Used in regions that AWS does not have.
 const ELSEWHERE: &str = "Z00000000WEIR";
 
 /// The hosted zone of application load balancers in `region`.
 pub fn application(region: &Region) -> &'static str {
-    let found = ZONES.iter().find(|(name, _)| *name == region.as_str());
+    find(APPLICATION, region)
+}
+
+/// The hosted zone of network load balancers in `region`.
+pub fn network(region: &Region) -> &'static str {
+    find(NETWORK, region)
+}
+
+fn find(zones: &[(&str, &'static str)], region: &Region) -> &'static str {
+    let found = zones.iter().find(|(name, _)| *name == region.as_str());
     found.map_or(ELSEWHERE, |(_, zone)| zone)
 }
 
@@ -61,6 +107,8 @@ mod tests {
     fn known_and_unknown_regions() {
         assert_eq!(application(&Region::new("us-east-1")), "Z35SXDOTRQ7X7K");
         assert!(application(&Region::new("moon-1")).starts_with('Z'));
-        assert!(ZONES.iter().all(|(_, zone)| zone.starts_with('Z')));
+        assert_eq!(network(&Region::new("us-east-1")), "Z26RNL4JYFTOTI");
+        let all = APPLICATION.iter().chain(NETWORK);
+        assert!(all.into_iter().all(|(_, zone)| zone.starts_with('Z')));
     }
 }

@@ -81,4 +81,6 @@ string_id! {
     /// `arn:aws:acm:<region>:<account>:certificate/<uuid>`, or
     /// `arn:aws:iam::<account>:server-certificate/[path/]<name>`.
     CertificateArn,
+    /// `arn:aws:iam::<account>:role/<path><name>`.
+    RoleArn,
 }

@@ -68,7 +68,7 @@ pub struct LoadBalancerZone {
     #[serde(default)]
     pub stand_in: Option<IpAddr>,
     /// Whether the caller chose the addresses; only such ones are shown.
-    // spec: control-plane §2.4 Validation / error messages (collect as data, one table in the server)
+    // spec: nlb-gwlb-clb §1.4 Addresses, subnets, zones [D][M]
     #[serde(default)]
     pub chosen: bool,
     /// `SourceNatIpv6Prefix`, when there is one.
@@ -76,6 +76,9 @@ pub struct LoadBalancerZone {
     pub source_nat_prefix: Option<String>,
     /// The interface that carries the addresses, shown by `DescribeNetworkInterfaces`.
     pub interface: InterfaceId,
+    /// Tags of that interface.
+    #[serde(default)]
+    pub interface_tags: Tags,
 }
 
 /// An address that is not of the subnet.
@@ -85,6 +88,19 @@ pub struct PublicAddress {
     pub address: Ipv4Addr,
     /// The elastic address that it is.
     pub allocation: Option<AllocationId>,
+}
+
+/// Capacity that is kept for a load balancer. Weir has it at once: what the machine can carry is
+/// there whether it is reserved or not.
+// spec: alb §14.7 LCU and capacity reservation
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapacityReservation {
+    /// Capacity units of all zones together; `None` since it was reset.
+    pub units: Option<u32>,
+    /// Milliseconds since the epoch.
+    pub modified_ms: i64,
+    /// When units were last taken away, in milliseconds since the epoch, oldest first; of one day.
+    pub decreases: Vec<i64>,
 }
 
 /// What the store keeps of a load balancer.
@@ -104,14 +120,32 @@ pub struct LoadBalancer {
     pub ip_address_type: IpAddressType,
     /// The VPC of its subnets.
     pub vpc: VpcId,
-    /// Enforced at accept; never empty for an application load balancer.
+    /// Enforced at accept. Never empty for an application load balancer, always for a gateway;
+    /// a network load balancer has some from the start or never.
     pub security_groups: Vec<SecurityGroupId>,
     /// One entry per enabled zone.
     pub zones: Vec<LoadBalancerZone>,
-    /// `<name>-<digits>.<region>.elb.<domain>`.
+    /// `<name>-<digits>.<region>.elb.<domain>` of application load balancers,
+    /// `<name>-<id>.elb.<region>.<domain>` of network ones; gateways have none.
     pub dns_name: String,
-    /// `CanonicalHostedZoneId`.
+    /// `CanonicalHostedZoneId`; gateways have none.
     pub hosted_zone: String,
+    /// `CustomerOwnedIpv4Pool`.
+    #[serde(default)]
+    pub customer_owned_pool: Option<String>,
+    /// `IpamPools.Ipv4IpamPoolId`.
+    #[serde(default)]
+    pub ipam_pool: Option<String>,
+    /// `EnablePrefixForIpv6SourceNat` of a network load balancer.
+    #[serde(default)]
+    pub source_nat: bool,
+    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic` of a network load balancer, when
+    /// somebody set it; AWS's default is on.
+    #[serde(default)]
+    pub enforce_private_link: Option<bool>,
+    /// What ModifyCapacityReservation last asked for.
+    #[serde(default)]
+    pub capacity: Option<CapacityReservation>,
     /// Milliseconds since the epoch.
     pub created_ms: i64,
     /// Set values only; see `attribute`.
@@ -129,11 +163,31 @@ impl LoadBalancerZone {
             Some(stand_in) => [Some(stand_in), None, None],
             None => [
                 Some(self.address),
-                self.ipv6.map(IpAddr::V6),
+                // A loopback subnet has no IPv6 addresses that this machine could bind: they are
+                // shown, and traffic comes by the IPv4 one.
+                self.ipv6.map(IpAddr::V6).filter(|_| !self.address.is_loopback()),
                 self.public.as_ref().map(|public| IpAddr::V4(public.address)),
             ],
         };
         own.into_iter().flatten()
+    }
+}
+
+// === impl CapacityReservation ===
+
+impl CapacityReservation {
+    /// How often a reservation may be made smaller in a day.
+    pub const DECREASES_PER_DAY: usize = 2;
+    const DAY_MS: i64 = 24 * 3_600 * 1_000;
+
+    /// The decreases of the 24 hours before `now_ms`.
+    pub fn recent_decreases(&self, now_ms: i64) -> impl Iterator<Item = i64> {
+        self.decreases.iter().copied().filter(move |at| now_ms - at < Self::DAY_MS)
+    }
+
+    /// `DecreaseRequestsRemaining`.
+    pub fn decreases_left(&self, now_ms: i64) -> usize {
+        Self::DECREASES_PER_DAY.saturating_sub(self.recent_decreases(now_ms).count())
     }
 }
 

@@ -19,33 +19,55 @@ pub mod instance;
 pub mod listener;
 pub mod load_balancer;
 pub mod network;
+pub mod network_interface;
+pub mod prefix_list;
+pub mod route_table;
 pub mod rule;
 pub mod security_group;
+pub mod service_role;
 pub mod ssl_policy;
 pub mod target_group;
+pub mod transform;
 pub mod trust_store;
 
-pub use action::{Action, ActionKind, FixedResponse, Forward, Redirect, WeightedGroup};
+pub use action::{
+    Action, ActionKind, AuthenticateCognito, AuthenticateOidc, ClientSecret, FixedResponse,
+    Forward, JwtClaim, JwtClaimFormat, JwtValidation, OnUnauthenticated, Redirect, Session,
+    WeightedGroup,
+};
 pub use arn::{ListenerArn, LoadBalancerArn, RuleArn, TargetGroupArn, TrustStoreArn};
-pub use certificate::{Certificate, CertificateOrigin, SealedKey};
-pub use condition::{Condition, QueryPair};
+pub use certificate::{
+    Certificate, CertificateFacts, CertificateOrigin, CertificateRequest, SealedKey,
+};
+pub use condition::{Condition, IpFamily, QueryPair};
 pub use elastic_address::ElasticAddress;
 pub use id::{
     AccountId, AllocationId, CertificateArn, InstanceId, InterfaceId, InternetGatewayId,
-    PrefixListId, Region, RouteTableId, SecurityGroupId, SubnetId, VpcId, ZoneName,
+    PrefixListId, Region, RoleArn, RouteTableId, SecurityGroupId, SubnetId, VpcId, ZoneName,
 };
-pub use instance::{Instance, InstanceState};
+pub use instance::{Instance, InstanceOptions, InstanceState, PrimaryInterface, UserData};
 pub use listener::{Listener, ListenerProtocol, MutualAuthentication, MutualAuthenticationMode};
 pub use load_balancer::{
-    IpAddressType, LoadBalancer, LoadBalancerKind, LoadBalancerZone, PublicAddress, Scheme,
+    CapacityReservation, IpAddressType, LoadBalancer, LoadBalancerKind, LoadBalancerZone,
+    PublicAddress, Scheme,
 };
-pub use network::{Subnet, Vpc};
+pub use network::{
+    CidrAssociation, InternetGateway, Subnet, SubnetAttributes, Vpc, VpcAttributes, Zone, zones_of,
+};
+pub use network_interface::{InterfaceAttachment, NetworkInterface};
+pub use prefix_list::{AddressFamily, PrefixEntry, PrefixList, PrefixListVersion};
+pub use route_table::{
+    Associated, Route, RouteDestination, RouteTable, RouteTableAssociation, RouteTarget,
+    RouteTargetKind,
+};
 pub use rule::{Priority, Rule};
 pub use security_group::{SecurityGroup, SecurityGroupRule, TrafficPeer};
+pub use service_role::ServiceRole;
 pub use target_group::{
     HealthCheck, HealthCheckPort, HealthCheckProtocol, Registrations, Target, TargetGroup,
     TargetGroupProtocol, TargetState, TargetType,
 };
+pub use transform::{Transform, TransformKind};
 pub use trust_store::{Revocation, TrustStore};
 
 /// Tags of one resource, sorted by key.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Condition, ListenerArn, RuleArn, Tags};
+use super::{Action, Condition, ListenerArn, RuleArn, Tags, Transform};
 use crate::limits;
 
 /// Where a rule stands in its listener. Orders as rules are evaluated: the default is last.
@@ -30,6 +30,9 @@ pub struct Rule {
     pub conditions: Vec<Condition>,
     /// In the order of their `Order`.
     pub actions: Vec<Action>,
+    /// What is rewritten on the way to a target, at most one of each kind.
+    #[serde(default)]
+    pub transforms: Vec<Transform>,
     /// Tags.
     pub tags: Tags,
 }

@@ -5,7 +5,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Region, SecurityGroupId, Tags, VpcId};
+use super::{PrefixListId, Region, SecurityGroupId, Tags, VpcId};
 
 /// What the store keeps of a security group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub struct SecurityGroupRule {
     pub peer: TrafficPeer,
     /// Free text.
     pub description: Option<String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
 }
 
 /// The other side of a permission.
@@ -52,4 +55,6 @@ pub enum TrafficPeer {
     Cidr(IpNet),
     /// Members of a security group: addresses of instances and load balancers that carry it.
     Group(SecurityGroupId),
+    /// The entries of a prefix list, whatever they are at the time.
+    PrefixList(PrefixListId),
 }

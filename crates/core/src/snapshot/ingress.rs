@@ -11,7 +11,9 @@ use std::ops::RangeInclusive;
 use ipnet::IpNet;
 
 use super::Members;
-use crate::resource::{SecurityGroup, SecurityGroupId, SecurityGroupRule, TrafficPeer};
+use crate::resource::{
+    PrefixEntry, PrefixListId, SecurityGroup, SecurityGroupId, SecurityGroupRule, TrafficPeer,
+};
 
 /// Who may connect to a load balancer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,13 +26,21 @@ pub struct Ingress {
 
 impl Ingress {
     /// Unites the TCP ingress of all security groups of a load balancer.
-    pub fn compile<'a>(security_groups: impl IntoIterator<Item = &'a SecurityGroup>) -> Self {
+    /// `entries` tells what a prefix list holds.
+    pub fn compile<'a>(
+        security_groups: impl IntoIterator<Item = &'a SecurityGroup>,
+        entries: impl Fn(&PrefixListId) -> &'a [PrefixEntry],
+    ) -> Self {
         let mut ingress = Self::default();
         for rule in security_groups.into_iter().flat_map(|group| &group.ingress) {
             let Some(ports) = tcp_ports(rule) else { continue };
             match &rule.peer {
                 TrafficPeer::Cidr(block) => ingress.blocks.push((*block, ports)),
                 TrafficPeer::Group(group) => ingress.groups.push((group.clone(), ports)),
+                TrafficPeer::PrefixList(list) => {
+                    let open = |entry: &PrefixEntry| (entry.cidr, ports.clone());
+                    ingress.blocks.extend(entries(list).iter().map(open));
+                }
             }
         }
         ingress
@@ -76,6 +86,7 @@ mod tests {
             to_port,
             peer,
             description: None,
+            tags: Tags::new(),
         };
         SecurityGroup {
             id: SecurityGroupId::new("sg-1"),
@@ -93,18 +104,22 @@ mod tests {
         TrafficPeer::Cidr(text.parse().unwrap())
     }
 
+    fn compiled(rules: Vec<(&str, Option<i32>, Option<i32>, TrafficPeer)>) -> Ingress {
+        Ingress::compile(&[group(rules)], |_| &[])
+    }
+
     #[test]
     fn nothing_is_open_without_a_rule() {
-        let closed = Ingress::compile(&[group(vec![])]);
+        let closed = compiled(vec![]);
         assert!(!closed.admits("127.0.0.1".parse().unwrap(), 80, &Members::new()));
     }
 
     #[test]
     fn ports_and_blocks_must_both_match() {
-        let ingress = Ingress::compile(&[group(vec![
+        let ingress = compiled(vec![
             ("tcp", Some(80), Some(81), cidr("127.0.0.0/8")),
             ("udp", Some(90), Some(90), cidr("0.0.0.0/0")),
-        ])]);
+        ]);
         let local = "127.0.0.1".parse().unwrap();
         assert!(ingress.admits(local, 80, &Members::new()));
         assert!(ingress.admits("::ffff:127.0.0.1".parse().unwrap(), 81, &Members::new()));
@@ -116,15 +131,27 @@ mod tests {
     #[test]
     fn a_group_opens_to_the_addresses_that_carry_it() {
         let friend = SecurityGroupId::new("sg-friend");
-        let ingress = Ingress::compile(&[group(vec![(
-            "-1",
-            None,
-            None,
-            TrafficPeer::Group(friend.clone()),
-        )])]);
+        let ingress = compiled(vec![("-1", None, None, TrafficPeer::Group(friend.clone()))]);
         let address: IpAddr = "127.64.0.9".parse().unwrap();
         let members = Members::from([(address, [friend].into())]);
         assert!(ingress.admits(address, 80, &members));
         assert!(!ingress.admits("127.64.0.10".parse().unwrap(), 80, &members));
+    }
+
+    #[test]
+    fn a_prefix_list_opens_to_its_entries() {
+        let list = PrefixListId::new("pl-1");
+        let entry = |text: &str| PrefixEntry { cidr: text.parse().unwrap(), description: None };
+        let entries = [entry("127.1.0.0/16"), entry("127.2.0.0/16")];
+        let rule = ("tcp", Some(80), Some(80), TrafficPeer::PrefixList(list.clone()));
+        let held = |id: &PrefixListId| if *id == list { &entries[..] } else { &[] };
+        let groups = [group(vec![rule])];
+        let ingress = Ingress::compile(&groups, held);
+        for (peer, port, admitted) in
+            [("127.2.3.4", 80, true), ("127.1.0.1", 81, false), ("127.3.0.1", 80, false)]
+        {
+            let peer = peer.parse().unwrap();
+            assert_eq!(ingress.admits(peer, port, &Members::new()), admitted, "{peer} {port}");
+        }
     }
 }

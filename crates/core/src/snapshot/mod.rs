@@ -15,11 +15,11 @@ pub mod plan;
 #[doc(hidden)]
 pub mod testing;
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::catalog::Revision;
+use crate::catalog::{ResourceKey, Revision};
+use crate::persistent::{Map, Set, Slots};
 use crate::resource::{ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
 
 pub use cell::{GroupCell, InFlight, ListenerCell, LoadBalancerCell, TargetCell};
@@ -49,22 +49,46 @@ pub struct AddressEntry {
 }
 
 /// Addresses of load balancers and instances, with the security groups they carry.
-pub type Members = BTreeMap<IpAddr, Arc<[SecurityGroupId]>>;
+pub type Members = Map<IpAddr, Arc<[SecurityGroupId]>>;
 
 /// One consistent world. See the module documentation.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// The catalog revision it was compiled from.
     pub revision: Revision,
-    pub(crate) listeners: Vec<Option<Arc<ListenerPlan>>>,
-    pub(crate) groups: Vec<Option<Arc<GroupPlan>>>,
-    pub(crate) load_balancers: BTreeMap<LoadBalancerArn, Arc<LoadBalancerPlan>>,
-    pub(crate) by_address: BTreeMap<SocketAddr, AddressEntry>,
-    pub(crate) by_listener: BTreeMap<ListenerArn, ListenerSlot>,
-    pub(crate) by_group: BTreeMap<TargetGroupArn, GroupSlot>,
-    pub(crate) members: Arc<Members>,
+    pub(crate) listeners: Slots<Arc<ListenerPlan>>,
+    pub(crate) groups: Slots<Arc<GroupPlan>>,
+    pub(crate) load_balancers: Map<LoadBalancerArn, Arc<LoadBalancerPlan>>,
+    pub(crate) by_address: Map<SocketAddr, AddressEntry>,
+    pub(crate) by_listener: Map<ListenerArn, ListenerSlot>,
+    pub(crate) by_group: Map<TargetGroupArn, GroupSlot>,
+    /// The groups that the rules of a listener name, whether it is carried or not.
+    pub(crate) named: Map<ListenerArn, Arc<[TargetGroupArn]>>,
+    pub(crate) members: Members,
+    /// Who holds an address: several instances may stand at one.
+    pub(crate) held: Set<(IpAddr, ResourceKey)>,
+    /// The same by holder.
+    pub(crate) held_by: Map<ResourceKey, Arc<[IpAddr]>>,
     pub(crate) next_uid: u64,
     pub(crate) target_epoch: u64,
+    pub(crate) built: Built,
+}
+
+/// What one compile built; the rest is shared with the snapshot before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Built {
+    /// Plans of load balancers.
+    pub load_balancers: usize,
+    /// Plans of listeners.
+    pub listeners: usize,
+    /// Rules whose conditions and actions were compiled.
+    pub rules: usize,
+    /// Plans of target groups.
+    pub groups: usize,
+    /// Plans of targets.
+    pub targets: usize,
+    /// Holders of addresses.
+    pub members: usize,
 }
 
 // === impl Snapshot ===
@@ -82,12 +106,12 @@ impl Snapshot {
 
     /// The listener in this slot.
     pub fn listener(&self, slot: ListenerSlot) -> Option<&Arc<ListenerPlan>> {
-        self.listeners.get(slot.0 as usize)?.as_ref()
+        self.listeners.get(slot.0)
     }
 
     /// The group in this slot.
     pub fn group(&self, slot: GroupSlot) -> Option<&Arc<GroupPlan>> {
-        self.groups.get(slot.0 as usize)?.as_ref()
+        self.groups.get(slot.0)
     }
 
     /// The group of this ARN.
@@ -112,12 +136,62 @@ impl Snapshot {
 
     /// All listeners.
     pub fn listeners(&self) -> impl Iterator<Item = &Arc<ListenerPlan>> {
-        self.listeners.iter().flatten()
+        self.listeners.iter()
     }
 
     /// All groups.
     pub fn groups(&self) -> impl Iterator<Item = &Arc<GroupPlan>> {
-        self.groups.iter().flatten()
+        self.groups.iter()
+    }
+
+    /// Number of addresses.
+    pub fn address_count(&self) -> usize {
+        self.by_address.len()
+    }
+
+    /// Calls `told` with every address whose entry differs from `older`'s: before, now. Like the
+    /// other comparisons it costs what changed, not what exists.
+    pub fn addresses_since(
+        &self,
+        older: &Self,
+        mut told: impl FnMut(SocketAddr, Option<AddressEntry>, Option<AddressEntry>),
+    ) {
+        self.by_address.changes_since(&older.by_address, PartialEq::eq, |address, old, new| {
+            told(*address, old.copied(), new.copied());
+        });
+    }
+
+    /// Calls `told` with every load balancer whose plan differs from `older`'s: before, now.
+    pub fn load_balancers_since<'a>(
+        &'a self,
+        older: &'a Self,
+        mut told: impl FnMut(Option<&'a Arc<LoadBalancerPlan>>, Option<&'a Arc<LoadBalancerPlan>>),
+    ) {
+        let (now, before) = (&self.load_balancers, &older.load_balancers);
+        now.changes_since(before, Arc::ptr_eq, |_, old, new| told(old, new));
+    }
+
+    /// Calls `told` with every place whose listener differs from `older`'s: before, now.
+    pub fn listeners_since<'a>(
+        &'a self,
+        older: &'a Self,
+        told: impl FnMut(Option<&'a Arc<ListenerPlan>>, Option<&'a Arc<ListenerPlan>>),
+    ) {
+        self.listeners.changes_since(&older.listeners, Arc::ptr_eq, told);
+    }
+
+    /// Calls `told` with every place whose group differs from `older`'s: before, now.
+    pub fn groups_since<'a>(
+        &'a self,
+        older: &'a Self,
+        told: impl FnMut(Option<&'a Arc<GroupPlan>>, Option<&'a Arc<GroupPlan>>),
+    ) {
+        self.groups.changes_since(&older.groups, Arc::ptr_eq, told);
+    }
+
+    /// What the compile that made it had to build.
+    pub fn built(&self) -> Built {
+        self.built
     }
 
     /// Security groups by address, for ingress rules that name a group.

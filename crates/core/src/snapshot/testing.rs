@@ -47,7 +47,7 @@ impl SnapshotBuilder {
         targets: &[SocketAddr],
         tune: impl FnOnce(&mut GroupPlan),
     ) -> GroupSlot {
-        let slot = GroupSlot(self.snapshot.groups.len() as u32);
+        let slot = GroupSlot(self.snapshot.groups.take());
         let arn = TargetGroupArn::new(format!("{ARN}:targetgroup/g{}/1", slot.0));
         let targets = targets.iter().map(|&address| Arc::new(self.target(address))).collect();
         let mut plan = GroupPlan {
@@ -66,7 +66,7 @@ impl SnapshotBuilder {
         };
         tune(&mut plan);
         self.snapshot.by_group.insert(arn, slot);
-        self.snapshot.groups.push(Some(Arc::new(plan)));
+        self.snapshot.groups.set(slot.0, Arc::new(plan));
         slot
     }
 
@@ -77,7 +77,7 @@ impl SnapshotBuilder {
         rules: Vec<RulePlan>,
         tune: impl FnOnce(&mut ListenerPlan, &mut LoadBalancerPlan),
     ) -> ListenerSlot {
-        let slot = ListenerSlot(self.snapshot.listeners.len() as u32);
+        let slot = ListenerSlot(self.snapshot.listeners.take());
         let mut load_balancer = self.load_balancer(address, slot);
         let placeholder = Arc::new(self.load_balancer(address, slot));
         let arn = ListenerArn::new(format!("{ARN}:listener/app/lb{}/1/1", slot.0));
@@ -98,13 +98,13 @@ impl SnapshotBuilder {
         self.snapshot.load_balancers.insert(load_balancer.arn.clone(), load_balancer);
         self.snapshot.by_listener.insert(arn, slot);
         self.snapshot.by_address.insert(address, AddressEntry { listener: slot, zone: 0 });
-        self.snapshot.listeners.push(Some(Arc::new(plan)));
+        self.snapshot.listeners.set(slot.0, Arc::new(plan));
         slot
     }
 
     /// Takes a listener away.
     pub fn remove_listener(&mut self, slot: ListenerSlot) {
-        self.snapshot.listeners[slot.0 as usize] = None;
+        self.snapshot.listeners.free(slot.0);
         self.snapshot.by_address.retain(|_, entry| entry.listener != slot);
         self.snapshot.by_listener.retain(|_, listener| *listener != slot);
     }
@@ -112,7 +112,7 @@ impl SnapshotBuilder {
     /// Changes a group's plan; its targets and cells stay unless `change` replaces them.
     pub fn change_group(&mut self, slot: GroupSlot, change: impl FnOnce(&mut GroupPlan)) {
         let version = self.uid();
-        let Some(old) = self.snapshot.groups[slot.0 as usize].take() else { return };
+        let Some(old) = self.snapshot.groups.get(slot.0).cloned() else { return };
         let mut plan = GroupPlan {
             arn: old.arn.clone(),
             slot,
@@ -128,11 +128,12 @@ impl SnapshotBuilder {
             cell: Arc::clone(&old.cell),
         };
         change(&mut plan);
-        self.snapshot.groups[slot.0 as usize] = Some(Arc::new(plan));
+        self.snapshot.groups.set(slot.0, Arc::new(plan));
     }
 
     /// Marks the target at `address` as leaving: no new requests.
     pub fn drain_target(&mut self, slot: GroupSlot, address: SocketAddr) {
+        self.snapshot.target_epoch += 1;
         self.change_group(slot, |group| {
             for target in &mut group.targets {
                 if target.address == Some(address) {
@@ -194,7 +195,7 @@ impl SnapshotBuilder {
             region: Region::new("us-east-1"),
             dns_name: format!("lb{}.us-east-1.elb.example", slot.0),
             zones: vec![(ZoneName::new(ZONE), address.ip())],
-            ingress: Ingress::compile(&[open_to_everybody()]),
+            ingress: Ingress::compile(&[open_to_everybody()], |_| &[]),
             idle_timeout_ms: 60_000,
             client_keep_alive_ms: 3_600_000,
             desync_mode: DesyncMode::Defensive,
@@ -238,6 +239,7 @@ fn open_to_everybody() -> SecurityGroup {
         to_port: None,
         peer: TrafficPeer::Cidr(block.parse().expect("invariant: a literal block")),
         description: None,
+        tags: Default::default(),
     };
     SecurityGroup {
         id: SecurityGroupId::new("sg-1"),

@@ -154,6 +154,10 @@ impl Judge {
 // === impl TargetHealth ===
 
 impl TargetHealth {
+    /// The description of a target whose address a load balancer has.
+    pub const IP_UNUSABLE: &'static str =
+        "The IP address cannot be used as a target, as it is in use by a load balancer";
+
     fn new(state: &'static str, reason: &'static str, description: impl Into<String>) -> Self {
         Self { state, reason: Some(reason), description: Some(description.into()) }
     }
@@ -230,8 +234,19 @@ impl TargetHealth {
         )
     }
 
-    /// A target whose instance is stopped or terminated.
+    /// A target of a group whose health checks are off.
+    pub fn disabled() -> Self {
+        let description = "Health checks are not enabled for this target";
+        Self::new("unavailable", "Target.HealthCheckDisabled", description)
+    }
+
+    /// A target that cannot be used: its instance is stopped or terminated, or its address is a
+    /// load balancer's.
     pub fn invalid_state(description: impl Into<String>) -> Self {
+        let description = description.into();
+        if description == Self::IP_UNUSABLE {
+            return Self::new("unused", "Target.IpUnusable", description);
+        }
         Self::new("unused", "Target.InvalidState", description)
     }
 

@@ -10,4 +10,5 @@ pub mod redirect;
 pub mod report;
 pub mod route;
 pub mod text;
+pub mod transform;
 pub mod weighted;

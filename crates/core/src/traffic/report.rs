@@ -64,6 +64,12 @@ pub struct AccessRecord<'a> {
     pub classification_reason: &'a str,
     /// Joins with the connection log.
     pub connection_id: u64,
+    /// The host that a transform made.
+    pub transformed_host: &'a [u8],
+    /// The path and query that a transform made.
+    pub transformed_uri: &'a [u8],
+    /// For example `TransformSuccess`; empty without transforms.
+    pub transform_status: &'a str,
 }
 
 /// The quoted request field.
@@ -151,7 +157,13 @@ fn tail(out: &mut Vec<u8>, r: &AccessRecord<'_>) {
     quoted(out, r.classification_reason.as_bytes(), 64);
     out.extend_from_slice(b" TID_");
     hex16(out, r.connection_id);
-    out.extend_from_slice(b" \"-\" \"-\" \"-\"\n");
+    out.push(b' ');
+    quoted(out, r.transformed_host, 1_024);
+    out.push(b' ');
+    quoted(out, r.transformed_uri, 4 * 1_024);
+    out.push(b' ');
+    quoted(out, r.transform_status.as_bytes(), 64);
+    out.push(b'\n');
 }
 
 fn request(out: &mut Vec<u8>, r: &AccessRecord<'_>) {
@@ -275,6 +287,9 @@ mod tests {
             classification: "",
             classification_reason: "",
             connection_id: 0x1234_abcd_5678_ef90,
+            transformed_host: b"",
+            transformed_uri: b"",
+            transform_status: "",
         }
     }
 

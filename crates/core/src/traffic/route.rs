@@ -7,15 +7,17 @@
 // spec: alb §2.1 Evaluation
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use regex::bytes::Regex;
 
 use super::pattern::{Pattern, Text};
 use super::redirect::RedirectPlan;
+use super::transform::TransformPlan;
 use super::weighted::Weighted;
 use crate::limits;
-use crate::resource::{Condition, Priority, QueryPair};
+use crate::resource::{Condition, IpFamily, Priority, QueryPair, Transform};
 
 /// The parts of a request that conditions may look at.
 #[derive(Clone, Copy)]
@@ -46,15 +48,17 @@ pub struct RuleTable {
     rules: Vec<RulePlan>,
 }
 
-/// One rule.
+/// One rule. Cloning it shares what was compiled.
 #[derive(Clone, Debug)]
 pub struct RulePlan {
     /// Its position.
     pub priority: Priority,
     /// All must hold.
-    conditions: Vec<Matcher>,
+    conditions: Arc<[Matcher]>,
     /// What follows.
-    pub action: RoutingPlan,
+    pub action: Arc<RoutingPlan>,
+    /// What is rewritten on the way to a target.
+    pub transforms: Option<Arc<TransformPlan>>,
 }
 
 /// The routing action of a rule, ready to execute.
@@ -86,7 +90,7 @@ enum Matcher {
     Header { name: Vec<u8>, patterns: Vec<Pattern>, regexes: Vec<Regex> },
     Method(Vec<Vec<u8>>),
     Query(Vec<(Option<Pattern>, Pattern)>),
-    Source(Vec<IpNet>),
+    Source(Vec<IpNet>, Option<IpFamily>),
 }
 
 // === impl RuleTable ===
@@ -108,6 +112,12 @@ impl RuleTable {
         (&self.rules[index], index)
     }
 
+    /// The rule that stands here.
+    pub fn at(&self, priority: Priority) -> Option<&RulePlan> {
+        let found = self.rules.binary_search_by_key(&priority, |rule| rule.priority).ok()?;
+        Some(&self.rules[found])
+    }
+
     /// All rules, in order of evaluation.
     pub fn rules(&self) -> &[RulePlan] {
         &self.rules
@@ -119,7 +129,13 @@ impl RuleTable {
 impl RulePlan {
     /// Compiles one rule.
     pub fn new(priority: Priority, conditions: &[Condition], action: RoutingPlan) -> Self {
-        Self { priority, conditions: conditions.iter().map(Matcher::new).collect(), action }
+        let conditions = conditions.iter().map(Matcher::new).collect();
+        Self { priority, conditions, action: Arc::new(action), transforms: None }
+    }
+
+    /// With transforms.
+    pub fn transformed(self, transforms: &[Transform]) -> Self {
+        Self { transforms: TransformPlan::new(transforms).map(Arc::new), ..self }
     }
 
     #[inline]
@@ -150,7 +166,7 @@ impl Matcher {
                 Self::Method(values.iter().map(|v| v.clone().into_bytes()).collect())
             }
             Condition::QueryString { values } => Self::Query(values.iter().map(pair).collect()),
-            Condition::SourceIp { values } => Self::Source(values.clone()),
+            Condition::SourceIp { values, family } => Self::Source(values.clone(), *family),
         }
     }
 
@@ -170,9 +186,12 @@ impl Matcher {
             }
             Self::Method(methods) => methods.iter().any(|method| method == facts.method),
             Self::Query(pairs) => query_holds(pairs, facts.query),
-            Self::Source(blocks) => {
+            Self::Source(blocks, family) => {
                 let source = facts.source.to_canonical();
-                blocks.iter().any(|block| block.contains(&source))
+                match family {
+                    Some(family) => source.is_ipv6() == (*family == IpFamily::Ipv6),
+                    None => blocks.iter().any(|block| block.contains(&source)),
+                }
             }
         }
     }
@@ -255,7 +274,7 @@ mod tests {
             source: "10.1.2.3".parse().unwrap(),
             headers: &headers,
         };
-        match &table.route(&facts).0.action {
+        match &*table.route(&facts).0.action {
             RoutingPlan::Fixed(plan) => plan.status,
             other => panic!("{other:?}"),
         }
@@ -302,9 +321,16 @@ mod tests {
         let method = |m: &str| vec![vec![Condition::HttpRequestMethod { values: strings(&[m]) }]];
         assert_eq!(status_for(method("GET"), "/", ""), 201);
         assert_eq!(status_for(method("get"), "/", ""), 404);
-        let source = |b: &str| vec![vec![Condition::SourceIp { values: vec![b.parse().unwrap()] }]];
+        let source = |b: &str| {
+            let values = vec![b.parse().unwrap()];
+            vec![vec![Condition::SourceIp { values, family: None }]]
+        };
         assert_eq!(status_for(source("10.1.0.0/16"), "/", ""), 201);
         assert_eq!(status_for(source("10.2.0.0/16"), "/", ""), 404);
+        let family =
+            |family| vec![vec![Condition::SourceIp { values: vec![], family: Some(family) }]];
+        assert_eq!(status_for(family(IpFamily::Ipv4), "/", ""), 201);
+        assert_eq!(status_for(family(IpFamily::Ipv6), "/", ""), 404);
         let query = |key: Option<&str>, value: &str| {
             let values = vec![QueryPair { key: key.map(Into::into), value: value.into() }];
             vec![vec![Condition::QueryString { values }]]

@@ -121,6 +121,8 @@ pub(super) struct Route {
     pub priority: Option<u32>,
     /// For the access log.
     pub action: &'static str,
+    /// How its transforms ended; empty without any.
+    pub transform: &'static str,
 }
 
 /// How a body is written to a client that cannot be given the target's own framing.
@@ -161,6 +163,8 @@ pub(super) enum LogPart {
     Target,
     Version,
     UserAgent,
+    TransformedHost,
+    TransformedUri,
     TraceId,
     Location,
 }
@@ -238,7 +242,7 @@ impl Route {
 // === impl LogFacts ===
 
 impl LogPart {
-    const COUNT: usize = 7;
+    const COUNT: usize = 9;
 }
 
 impl LogFacts {

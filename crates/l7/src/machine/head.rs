@@ -15,6 +15,7 @@ use weir_core::traffic::http::host::{self, HostContext};
 use weir_core::traffic::http::trace_id::{self, TraceSeed};
 use weir_core::traffic::http::uri::Target;
 use weir_core::traffic::http::{HeaderView, desync, xff};
+use weir_core::traffic::transform::Transformed;
 use weir_wire::http1::body::Body;
 use weir_wire::http1::{
     Field, FieldFlags, Fields, Framing, Known, RequestHead, ResponseHead, write,
@@ -27,6 +28,8 @@ pub(super) struct Outgoing<'a> {
     pub plan: &'a ListenerPlan,
     pub head: &'a RequestHead,
     pub asked: &'a Asked<'a>,
+    /// What its rule made of host and URL.
+    pub transformed: &'a Transformed,
     pub buf: &'a [u8],
     pub head_len: usize,
     /// The one framing of its body.
@@ -103,6 +106,9 @@ fn keeps_framing(request: &Outgoing<'_>) -> bool {
 /// The target in origin form. Bytes that could end the line exist only in heads that a lenient
 /// mode let pass; they are encoded.
 fn write_target(request: &Outgoing<'_>, out: &mut Vec<u8>) {
+    if let Some(url) = &request.transformed.url {
+        return out.extend_from_slice(url);
+    }
     let sent = request.head.target.of(request.buf);
     let start = out.len();
     match &request.asked.target {
@@ -153,6 +159,11 @@ fn write_forwarded(request: &Outgoing<'_>, out: &mut Vec<u8>) {
 // spec: alb §3.3 `Host`
 fn write_host(request: &Outgoing<'_>, out: &mut Vec<u8>) {
     let Outgoing { plan, head, buf, asked, .. } = request;
+    // It replaces the host also where that is to be preserved.
+    // spec: alb §2.4 Transforms (released 2025-10-15)
+    if let Some(host) = &request.transformed.host {
+        return write::header(out, b"Host", host);
+    }
     let header = head.fields.value(Known::Host, buf);
     let preserve = plan.load_balancer.preserve_host;
     if preserve && header.is_some() {
@@ -214,7 +225,10 @@ fn request_line_stays(request: &Outgoing<'_>, field: &Field) -> bool {
                 return false;
             }
         }
-        Known::Host => return request.plan.load_balancer.preserve_host,
+        Known::Host => {
+            let replaced = request.transformed.host.is_some();
+            return request.plan.load_balancer.preserve_host && !replaced;
+        }
         Known::XForwardedFor
         | Known::XForwardedProto
         | Known::XForwardedPort

@@ -18,6 +18,7 @@ use weir_core::traffic::http::{
 };
 use weir_core::traffic::redirect::RedirectFacts;
 use weir_core::traffic::route::{HeaderSource, RouteFacts, RoutingPlan};
+use weir_core::traffic::transform::{TransformPlan, Transformed};
 use weir_wire::http1::body::Body;
 use weir_wire::http1::{Fields, Framing, Known, RequestHead};
 
@@ -41,6 +42,14 @@ pub(super) struct Asked<'a> {
     pub host: &'a [u8],
     pub version: Version,
     pub options: ConnectionOptions,
+}
+
+/// What follows from the rule.
+enum Step {
+    /// The load balancer answers itself.
+    Answer(Answer),
+    /// A target is asked, perhaps for something else.
+    Forward(Transformed),
 }
 
 // === impl Lines ===
@@ -119,10 +128,10 @@ impl Engine {
         self.count_noncompliant(plan, x);
         admitted?;
         self.count_headers(plan, head);
-        let answer = self.route(x, plan, (&asked, &facts))?;
-        if let Some(answer) = answer {
-            return Ok(Routed::Answer(answer));
-        }
+        let transformed = match self.route(x, plan, (&asked, &facts))? {
+            Step::Answer(answer) => return Ok(Routed::Answer(answer)),
+            Step::Forward(transformed) => transformed,
+        };
         let random = [self.rng.next_u64(), self.rng.next_u64()];
         let peer = self.peer(x.client);
         let mut outbox = self.take_buffer();
@@ -130,6 +139,7 @@ impl Engine {
             plan,
             head,
             asked: &asked,
+            transformed: &transformed,
             buf,
             head_len,
             body: &x.request,
@@ -146,13 +156,13 @@ impl Engine {
         Ok(Routed::Forward)
     }
 
-    /// Finds the rule. `Some`: the load balancer answers itself.
+    /// Finds the rule.
     fn route(
         &mut self,
         x: &mut Exchange,
         plan: &ListenerPlan,
         (asked, facts): (&Asked<'_>, &RequestFacts<'_, Lines<'_>>),
-    ) -> Result<Option<Answer>, Cause> {
+    ) -> Result<Step, Cause> {
         let path = uri::normalize_path(asked.target.path());
         let query = asked.target.query().unwrap_or_default();
         let source = self.peer(x.client).ip();
@@ -168,16 +178,20 @@ impl Engine {
         let lane = &plan.cell.lanes[self.thread];
         lane.rule_evaluations.add(evaluated as u64 + 1);
         x.route.priority = Some(rule.priority.log_number());
-        match &rule.action {
+        match &*rule.action {
             RoutingPlan::Forward(weighted) => {
                 x.route.action = "forward";
+                let transformed = match &rule.transforms {
+                    Some(transforms) => transform(x, plan, asked, transforms)?,
+                    None => Transformed::default(),
+                };
                 x.route.group = Some(weighted.pick(&mut self.rng).ok_or(Cause::TargetsMissing)?);
-                Ok(None)
+                Ok(Step::Forward(transformed))
             }
             RoutingPlan::Fixed(fixed) => {
                 x.route.action = "fixed-response";
                 lane.fixed_responses.inc();
-                Ok(Some(Answer::Fixed(fixed.clone())))
+                Ok(Step::Answer(Answer::Fixed(fixed.clone())))
             }
             RoutingPlan::Redirect(redirect) => {
                 x.route.action = "redirect";
@@ -196,7 +210,7 @@ impl Engine {
                 if plan.load_balancer.access_log.is_some() {
                     x.log.push(LogPart::Location, &location);
                 }
-                Ok(Some(Answer::Redirect { status: redirect.status, location }))
+                Ok(Step::Answer(Answer::Redirect { status: redirect.status, location }))
             }
         }
     }
@@ -235,6 +249,42 @@ impl Engine {
                 true => lane.dropped_headers.inc(),
                 false => lane.forwarded_headers.inc(),
             }
+        }
+    }
+}
+
+/// Rewrites what the target is asked for, and notes it for the log.
+// spec: alb §2.4 Transforms (released 2025-10-15)
+fn transform(
+    x: &mut Exchange,
+    plan: &ListenerPlan,
+    asked: &Asked<'_>,
+    transforms: &TransformPlan,
+) -> Result<Transformed, Cause> {
+    let own = plan.load_balancer.dns_name.as_bytes();
+    let host = host::lower_case(if asked.host.is_empty() { own } else { asked.host });
+    // `OPTIONS *` and the like have no URL that could be rewritten.
+    let url = match &asked.target {
+        Target::Origin(rest) | Target::Absolute { rest, .. } => match rest.query {
+            Some(query) => [rest.path, b"?", query].concat(),
+            None => rest.path.to_vec(),
+        },
+        Target::Asterisk | Target::Other(_) => Vec::new(),
+    };
+    x.route.action = "rewrite,forward";
+    match transforms.apply(&host, (!url.is_empty()).then_some(url.as_slice())) {
+        Ok(transformed) => {
+            x.route.transform = "TransformSuccess";
+            if plan.load_balancer.access_log.is_some() {
+                let text = |text: &Option<Vec<u8>>| text.clone().unwrap_or_default();
+                x.log.push(LogPart::TransformedHost, &text(&transformed.host));
+                x.log.push(LogPart::TransformedUri, &text(&transformed.url));
+            }
+            Ok(transformed)
+        }
+        Err(failure) => {
+            x.route.transform = failure.code();
+            Err(Cause::TransformFailed)
         }
     }
 }

@@ -85,6 +85,9 @@ impl Engine {
             classification: if compliant { "" } else { x.verdict.tier.code() },
             classification_reason: if compliant { "" } else { x.verdict.reason.code() },
             connection_id,
+            transformed_host: x.log.part(LogPart::TransformedHost),
+            transformed_uri: x.log.part(LogPart::TransformedUri),
+            transform_status: x.route.transform,
         }
     }
 }

@@ -25,10 +25,11 @@ impl Engine {
         if self.lost_a_listener(&old) {
             self.drop_orphans(seam);
         }
-        for conn in self.pools.sweep(&self.world) {
-            self.drop_target(seam, conn, End::Close);
-        }
+        // A target left, drains or moved. Any other change concerns no connection.
         if old.target_epoch() != self.world.target_epoch() {
+            for conn in self.pools.sweep(&self.world) {
+                self.drop_target(seam, conn, End::Close);
+            }
             self.end_cut(seam);
         }
     }
@@ -46,10 +47,12 @@ impl Engine {
     }
 
     fn lost_a_listener(&self, old: &Snapshot) -> bool {
-        old.listeners().any(|plan| {
-            let now = self.world.listener(plan.slot);
-            now.is_none_or(|now| now.cell.uid != plan.cell.uid)
-        })
+        let mut lost = false;
+        self.world.listeners_since(old, |before, now| {
+            let uid = now.map(|now| now.cell.uid);
+            lost |= before.is_some_and(|before| uid != Some(before.cell.uid));
+        });
+        lost
     }
 
     /// Closes idle clients of listeners that are gone; those with a request in flight are closed

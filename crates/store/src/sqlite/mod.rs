@@ -8,6 +8,7 @@
 //! Invariant: while a `Sqlite` or one of its threads lives, this process holds the lock on the
 //! data directory.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use weir_core::catalog::{Resource, Revision};
 use weir_core::limits;
 use weir_core::time::Now;
 
+use crate::blob::{BlobName, Blobs};
 use crate::contract::{Commit, Store};
 use crate::error::{CommitError, LeaseError, OpenError, Outage, SinceError};
 use crate::event::{EventPage, EventQuery};
@@ -24,6 +26,7 @@ use crate::lease::{Lease, LeaseName, LocalLeases, NodeId};
 use crate::log::ChangePage;
 use crate::retention::Retention;
 
+mod blob;
 mod connect;
 mod dir;
 mod fault;
@@ -94,6 +97,15 @@ impl Sqlite {
         self.reader.hand_over(job(reply))?;
         wait(answer).await
     }
+
+    async fn write<T, E: From<Outage>>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, E>>) -> Write,
+    ) -> Result<T, E> {
+        let (reply, answer) = oneshot::channel();
+        self.writer.hand_over(job(reply))?;
+        wait(answer).await
+    }
 }
 
 impl Store for Sqlite {
@@ -106,9 +118,7 @@ impl Store for Sqlite {
         expected: Revision,
         batch: Vec<Commit>,
     ) -> Result<Revision, CommitError> {
-        let (reply, answer) = oneshot::channel();
-        self.writer.hand_over(Write { expected, batch, reply })?;
-        wait(answer).await
+        self.write(|reply| Write::Commit { expected, batch, reply }).await
     }
 
     async fn since(&self, revision: Revision) -> Result<ChangePage, SinceError> {
@@ -131,7 +141,22 @@ impl Store for Sqlite {
     }
 
     async fn events(&self, query: EventQuery) -> Result<EventPage, Outage> {
+        let query = Box::new(query);
         self.read(|reply| Read::Events { query, reply }).await
+    }
+}
+
+impl Blobs for Sqlite {
+    async fn put_blob(&self, bytes: Arc<[u8]>, now_ms: i64) -> Result<BlobName, Outage> {
+        self.write(|reply| Write::BlobPut { bytes, now_ms, reply }).await
+    }
+
+    async fn blob(&self, name: BlobName) -> Result<Option<Vec<u8>>, Outage> {
+        self.read(|reply| Read::Blob { name, reply }).await
+    }
+
+    async fn sweep_blobs(&self, keep: BTreeSet<BlobName>, before_ms: i64) -> Result<usize, Outage> {
+        self.write(|reply| Write::BlobsSweep { keep, before_ms, reply }).await
     }
 }
 

@@ -10,12 +10,14 @@ use std::sync::mpsc::Receiver;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use tokio::sync::oneshot;
-use weir_core::catalog::{Change, Resource, ResourceKey, Revision};
+use weir_core::catalog::{AuditRecord, Change, Resource, ResourceKey, Revision};
 
+use crate::blob::BlobName;
 use crate::error::{Outage, SinceError};
-use crate::event::{Event, EventPage, EventQuery};
+use crate::event::{Event, EventPage, EventQuery, Looked};
 use crate::log::ChangePage;
 
+use super::blob;
 use super::dir::DataDir;
 use super::fault::ReadFault;
 use super::schema::Meta;
@@ -35,10 +37,17 @@ pub(super) enum Read {
         /// Where the answer goes.
         reply: oneshot::Sender<Result<ChangePage, SinceError>>,
     },
+    /// One blob.
+    Blob {
+        /// Which.
+        name: BlobName,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Option<Vec<u8>>, Outage>>,
+    },
     /// Audited calls.
     Events {
         /// Which.
-        query: EventQuery,
+        query: Box<EventQuery>,
         /// Where the answer goes.
         reply: oneshot::Sender<Result<EventPage, Outage>>,
     },
@@ -66,6 +75,7 @@ impl Reader {
             match read {
                 Read::Load { reply } => drop(reply.send(self.load())),
                 Read::Since { revision, reply } => drop(reply.send(self.since(revision))),
+                Read::Blob { name, reply } => drop(reply.send(self.blob(&name))),
                 Read::Events { query, reply } => drop(reply.send(self.events(&query))),
             }
         }
@@ -78,6 +88,11 @@ impl Reader {
     fn since(&mut self, revision: Revision) -> Result<ChangePage, SinceError> {
         let page = since(&mut self.connection, revision);
         page.map_err(|fault| fault.outage(&self.dir))?
+    }
+
+    fn blob(&mut self, name: &BlobName) -> Result<Option<Vec<u8>>, Outage> {
+        let body = blob::read(&self.connection, name);
+        body.map_err(|error| ReadFault::Sqlite(error).outage(&self.dir))
     }
 
     fn events(&mut self, query: &EventQuery) -> Result<EventPage, Outage> {
@@ -121,16 +136,36 @@ fn since(
 fn events(connection: &Connection, query: &EventQuery) -> Result<EventPage, ReadFault> {
     // SQLite's integers are signed; no sequence gets there.
     let before = query.before.map_or(i64::MAX, |at| i64::try_from(at).unwrap_or(i64::MAX));
-    let sql = "SELECT sequence, revision, body FROM audit WHERE sequence < ?1 \
-               ORDER BY sequence DESC";
+    let (first, last) = span(connection, query)?;
+    let sql = "SELECT sequence, revision, event_id, request_id, time_ms, source, action, region, \
+               principal, username, read_only, resources, body FROM audit \
+               WHERE sequence < ?1 AND sequence BETWEEN ?2 AND ?3 ORDER BY sequence DESC";
     let mut statement = connection.prepare_cached(sql)?;
-    query.page(statement.query_and_then([before], event)?)
+    query.page(statement.query_and_then([before, first, last], |row| looked(row, query))?)
+}
+
+/// The oldest and the newest sequence that can be asked for: that of one event, or those of the
+/// span of time. Clocks may have been set meanwhile, so the order of sequences is not relied on.
+fn span(connection: &Connection, query: &EventQuery) -> rusqlite::Result<(i64, i64)> {
+    let ends = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    if let Some(id) = &query.event_id {
+        let sql = "SELECT coalesce(min(sequence), 1), coalesce(max(sequence), 0) FROM audit \
+                   WHERE event_id = ?1";
+        return connection.prepare_cached(sql)?.query_row([id], ends);
+    }
+    if query.from_ms.is_none() && query.until_ms.is_none() {
+        return Ok((0, i64::MAX));
+    }
+    let sql = "SELECT coalesce(min(sequence), 1), coalesce(max(sequence), 0) FROM audit \
+               WHERE time_ms >= ?1 AND time_ms < ?2";
+    let times = [query.from_ms.unwrap_or(i64::MIN), query.until_ms.unwrap_or(i64::MAX)];
+    connection.prepare_cached(sql)?.query_row(times, ends)
 }
 
 /// Columns: kind, id, body.
 fn change(row: &Row<'_>) -> Result<Change, ReadFault> {
     if row.get_ref(2)? != ValueRef::Null {
-        return Ok(Change::Put(Box::new(resource(row)?)));
+        return Ok(Change::Put(Arc::new(resource(row)?)));
     }
     let (kind, id) = (text(row, 0)?, text(row, 1)?);
     let key = ResourceKey::from_parts(kind, id);
@@ -142,13 +177,35 @@ fn resource(row: &Row<'_>) -> Result<Resource, ReadFault> {
     serde_json::from_str(text(row, 2)?).map_err(|error| unreadable(row, &place(&error)))
 }
 
-/// Columns: sequence, revision, body.
-fn event(row: &Row<'_>) -> Result<Event, ReadFault> {
-    let (sequence, revision) = (row.get(0)?, Revision(row.get(1)?));
-    let record = serde_json::from_str(text(row, 2)?).map_err(|error| {
+/// Columns: those of `events`. The document is read only when the event is asked for.
+fn looked(row: &Row<'_>, query: &EventQuery) -> Result<Looked, ReadFault> {
+    let sequence = row.get(0)?;
+    let resources = text(row, 11)?;
+    if !query.may_mention(resources) {
+        return Ok(Looked { sequence, event: None });
+    }
+    let resources = serde_json::from_str(resources).map_err(|error| {
         ReadFault::Unreadable(format!("audited call {sequence}: {}", place(&error)))
     })?;
-    Ok(Event { sequence, revision, record })
+    let mut record = AuditRecord {
+        event_id: row.get(2)?,
+        request_id: row.get(3)?,
+        time_ms: row.get(4)?,
+        source: row.get(5)?,
+        action: row.get(6)?,
+        region: row.get(7)?,
+        principal: row.get(8)?,
+        username: row.get(9)?,
+        read_only: row.get(10)?,
+        resources,
+        document: String::new(),
+    };
+    if !query.wants(&record) {
+        return Ok(Looked { sequence, event: None });
+    }
+    record.document = row.get(12)?;
+    let event = Event { sequence, revision: Revision(row.get(1)?), record };
+    Ok(Looked { sequence, event: Some(event) })
 }
 
 fn text<'row>(row: &'row Row<'_>, column: usize) -> Result<&'row str, ReadFault> {

@@ -12,7 +12,8 @@ use crate::error::OpenError;
 
 use super::dir::DataDir;
 
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// The row of totals.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +131,33 @@ mod tests {
         }
         let newer = migrate_with(&mut connection, &dir, &two[..1]).unwrap_err();
         assert!(matches!(newer, OpenError::Newer { found: 2, known: 1, .. }), "{newer}");
+    }
+
+    #[test]
+    fn audited_calls_of_the_first_version_are_taken_over() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = DataDir::take(home.path()).unwrap();
+        let mut connection = connect::writer(&dir, None).unwrap();
+        migrate_with(&mut connection, &dir, &MIGRATIONS[..1]).unwrap();
+        let body = r#"{"request_id":"r-1","time_ms":5000,"source":"ec2.amazonaws.com",
+            "action":"CreateTags","region":"us-east-1","principal":"AKIA1","peer":"127.0.0.1",
+            "error_code":null,"error_message":null,"parameters":"{\"Resources\":[\"i-1\"]}"}"#;
+        let insert = "INSERT INTO audit VALUES (7, 5000, 3, 1, ?1)";
+        connection.execute(insert, [body]).unwrap();
+        migrate(&mut connection, &dir).unwrap();
+        let sql = "SELECT sequence, action, body ->> '$.eventTime', \
+                   body ->> '$.requestParameters.Resources[0]', \
+                   bytes = (SELECT audit_bytes FROM meta) FROM audit";
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        };
+        let found: (u64, String, String, String, bool) =
+            connection.query_row(sql, [], row).unwrap();
+        let expected = (7, "CreateTags", "1970-01-01T00:00:05Z", "i-1", true);
+        assert_eq!(
+            (found.0, found.1.as_str(), found.2.as_str(), found.3.as_str(), found.4),
+            expected
+        );
     }
 
     #[test]

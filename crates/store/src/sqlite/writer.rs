@@ -6,32 +6,56 @@
 //!
 //! Invariant: a revision is announced and answered only after its transaction was synced.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use tokio::sync::{oneshot, watch};
-use weir_core::catalog::Revision;
+use weir_core::catalog::{AuditRecord, Revision};
 use weir_core::limits;
 
+use crate::blob::BlobName;
 use crate::contract::Commit;
 use crate::encode::{EncodedAudit, EncodedChange, EncodedCommit, encode};
-use crate::error::CommitError;
+use crate::error::{CommitError, Outage};
 use crate::retention::Retention;
 
+use super::blob;
 use super::dir::DataDir;
 use super::fault;
 use super::schema::Meta;
 
-/// A batch that waits for its transaction.
+/// What waits for its transaction.
 #[derive(Debug)]
-pub(super) struct Write {
-    /// Where the batch was decided.
-    pub expected: Revision,
-    /// What to write.
-    pub batch: Vec<Commit>,
-    /// Where the answer goes.
-    pub reply: oneshot::Sender<Result<Revision, CommitError>>,
+pub(super) enum Write {
+    /// A batch of changes.
+    Commit {
+        /// Where the batch was decided.
+        expected: Revision,
+        /// What to write.
+        batch: Vec<Commit>,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Revision, CommitError>>,
+    },
+    /// One blob.
+    BlobPut {
+        /// Its bytes.
+        bytes: Arc<[u8]>,
+        /// When, in milliseconds since the epoch.
+        now_ms: i64,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<BlobName, Outage>>,
+    },
+    /// The end of blobs that nothing names.
+    BlobsSweep {
+        /// What is named.
+        keep: BTreeSet<BlobName>,
+        /// Later ones stay, in milliseconds since the epoch.
+        before_ms: i64,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<usize, Outage>>,
+    },
 }
 
 /// The owner of the writing connection.
@@ -58,30 +82,60 @@ impl Writer {
 
     /// Commits what comes until the queue is closed.
     pub(super) fn run(mut self, writes: &Receiver<Write>) {
-        for Write { expected, batch, reply } in writes {
-            if reply.is_closed() {
-                // Whoever asked gave up while this waited: better not to surprise anybody.
-                continue;
-            }
-            let outcome = self.commit(expected, &batch);
-            match &outcome {
-                Ok(at) => {
-                    self.announce.send_replace(*at);
+        for write in writes {
+            // Whoever gave up while its job waited is better not surprised; an answer that nobody
+            // waits for any more is not an error.
+            match write {
+                Write::Commit { expected, batch, reply } if !reply.is_closed() => {
+                    let _ = reply.send(self.commit_announced(expected, &batch));
                 }
-                Err(CommitError::Outage(outage)) => {
-                    tracing::error!(kind = outage.kind(), %outage, "commit failed");
+                Write::BlobPut { bytes, now_ms, reply } if !reply.is_closed() => {
+                    let _ = reply.send(self.blob_put(&bytes, now_ms));
                 }
-                Err(_) => {}
+                Write::BlobsSweep { keep, before_ms, reply } if !reply.is_closed() => {
+                    let _ = reply.send(self.blobs_sweep(&keep, before_ms));
+                }
+                Write::Commit { .. } | Write::BlobPut { .. } | Write::BlobsSweep { .. } => {}
             }
-            // An answer that nobody waits for any more is not an error.
-            let _ = reply.send(outcome);
         }
     }
 
-    fn commit(&mut self, expected: Revision, batch: &[Commit]) -> Result<Revision, CommitError> {
-        let batch = encode(batch)?;
+    fn commit_announced(
+        &mut self,
+        expected: Revision,
+        batch: &[Commit],
+    ) -> Result<Revision, CommitError> {
+        let outcome = self.commit(expected, batch);
+        match &outcome {
+            Ok(at) => {
+                self.announce.send_replace(*at);
+            }
+            Err(CommitError::Outage(outage)) => {
+                tracing::error!(kind = outage.kind(), %outage, "commit failed");
+            }
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    fn blob_put(&mut self, bytes: &[u8], now_ms: i64) -> Result<BlobName, Outage> {
         self.dir.check_identity()?;
-        let written = transact(&mut self.connection, &self.retention, expected, &batch);
+        let name = BlobName::of(bytes);
+        let written = blob::put(&self.connection, &name, bytes, now_ms);
+        written.map_err(|error| fault::of_sqlite(&self.dir, &error))?;
+        Ok(name)
+    }
+
+    fn blobs_sweep(&mut self, keep: &BTreeSet<BlobName>, before_ms: i64) -> Result<usize, Outage> {
+        self.dir.check_identity()?;
+        let swept = blob::sweep(&mut self.connection, keep, before_ms);
+        swept.map_err(|error| fault::of_sqlite(&self.dir, &error))
+    }
+
+    fn commit(&mut self, expected: Revision, batch: &[Commit]) -> Result<Revision, CommitError> {
+        let encoded = encode(batch)?;
+        self.dir.check_identity()?;
+        let written = transact(&mut self.connection, &self.retention, expected, batch, &encoded);
         match written {
             Ok(Ok(at)) => Ok(at),
             Ok(Err(actual)) => Err(CommitError::Stale { actual }),
@@ -95,7 +149,8 @@ fn transact(
     connection: &mut Connection,
     retention: &Retention,
     expected: Revision,
-    batch: &[EncodedCommit],
+    batch: &[Commit],
+    encoded: &[EncodedCommit],
 ) -> rusqlite::Result<Result<Revision, Revision>> {
     // Dropped without commit, a transaction rolls back.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -103,19 +158,19 @@ fn transact(
     if meta.revision != expected.0 {
         return Ok(Err(Revision(meta.revision)));
     }
-    for commit in batch {
-        if !commit.changes.is_empty() {
+    for (commit, encoded) in batch.iter().zip(encoded) {
+        if !encoded.changes.is_empty() {
             meta.revision += 1;
         }
-        for (ordinal, change) in commit.changes.iter().enumerate() {
+        for (ordinal, change) in encoded.changes.iter().enumerate() {
             write_change(&transaction, &mut meta, ordinal, change)?;
         }
-        if let Some(audit) = &commit.audit {
-            write_audit(&transaction, &mut meta, audit)?;
+        if let (Some(record), Some(audit)) = (&commit.audit, &encoded.audit) {
+            write_audit(&transaction, &mut meta, record, audit)?;
         }
     }
     prune_log(&transaction, retention, &mut meta)?;
-    prune_audit(&transaction, retention, &mut meta, batch)?;
+    prune_audit(&transaction, retention, &mut meta, encoded)?;
     meta.write(&transaction)?;
     transaction.commit()?;
     Ok(Ok(Revision(meta.revision)))
@@ -150,15 +205,51 @@ fn write_change(
 fn write_audit(
     connection: &Connection,
     meta: &mut Meta,
+    record: &AuditRecord,
     audit: &EncodedAudit,
 ) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO audit (sequence, event_id, request_id, time_ms, revision, source, \
+               action, region, principal, username, read_only, resources, bytes, body) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
+               ON CONFLICT (event_id) DO NOTHING";
+    let added = connection.prepare_cached(sql)?.execute(params![
+        meta.sequence + 1,
+        record.event_id,
+        record.request_id,
+        record.time_ms,
+        meta.revision,
+        record.source,
+        record.action,
+        record.region,
+        record.principal,
+        record.username,
+        record.read_only,
+        audit.resources,
+        audit.bytes,
+        record.document,
+    ])?;
+    if added == 0 {
+        return complete_audit(connection, meta, record, audit);
+    }
     meta.sequence += 1;
-    let bytes = audit.body.len() as u64;
-    let sql = "INSERT INTO audit (sequence, time_ms, revision, bytes, body) \
-               VALUES (?1, ?2, ?3, ?4, ?5)";
-    let row = params![meta.sequence, audit.time_ms, meta.revision, bytes, audit.body];
+    meta.audit_bytes += audit.bytes;
+    Ok(())
+}
+
+/// Replaces what is known of a call; its place, time and revision stay.
+fn complete_audit(
+    connection: &Connection,
+    meta: &mut Meta,
+    record: &AuditRecord,
+    audit: &EncodedAudit,
+) -> rusqlite::Result<()> {
+    let sql = "SELECT bytes FROM audit WHERE event_id = ?1";
+    let before: u64 =
+        connection.prepare_cached(sql)?.query_row([&record.event_id], |row| row.get(0))?;
+    let sql = "UPDATE audit SET resources = ?2, bytes = ?3, body = ?4 WHERE event_id = ?1";
+    let row = params![record.event_id, audit.resources, audit.bytes, record.document];
     connection.prepare_cached(sql)?.execute(row)?;
-    meta.audit_bytes += bytes;
+    meta.audit_bytes = meta.audit_bytes + audit.bytes - before;
     Ok(())
 }
 

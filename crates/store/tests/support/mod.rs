@@ -3,13 +3,20 @@
 //! Invariant: a bench owns its directory, so tests in parallel do not see each other.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tempfile::TempDir;
-use weir_core::catalog::{AuditRecord, ChangeSet, Resource, ResourceKey, Revision};
+use weir_core::catalog::{
+    AuditRecord, AuditedResource, ChangeSet, Resource, ResourceKey, Revision,
+};
 use weir_core::resource::{Region, Registrations, Target, TargetGroupArn, TargetState};
 use weir_core::resource::{SecurityGroup, SecurityGroupId, SecurityGroupRule, TrafficPeer};
-use weir_core::resource::{Vpc, VpcId};
+use weir_core::resource::{Vpc, VpcAttributes, VpcId};
 use weir_store::sqlite::Options;
 use weir_store::{AnyStore, Commit, Memory, Retention, Sqlite, Store as _};
+
+/// The tag whose value tells records of [`vpc`] apart.
+const TEXT: &str = "text";
 
 /// A store and what it needs to be opened again.
 pub struct Bench {
@@ -62,16 +69,22 @@ pub fn options(retention: Retention) -> Options {
     Options { retention, pages_max: None }
 }
 
-/// A network whose route table carries `text`.
+/// A network that carries `text` in a tag.
 pub fn vpc(id: &str, text: &str) -> Resource {
     Resource::Vpc(Vpc {
         id: VpcId::new(id),
         region: Region::new("us-east-1"),
         cidr: "127.0.0.0/8".parse().unwrap(),
+        more_cidrs: Vec::new(),
+        ipv6_cidr: None,
+        ipv6_association: None,
         is_default: true,
-        internet_gateway: None,
-        route_table: text.to_owned(),
-        tags: [(String::from("naïve \"key\""), String::from("välue\u{1F980}"))].into(),
+        attributes: VpcAttributes::default(),
+        tags: [
+            (String::from("naïve \"key\""), String::from("välue\u{1F980}")),
+            (String::from(TEXT), String::from(text)),
+        ]
+        .into(),
     })
 }
 
@@ -82,7 +95,7 @@ pub fn vpc_key(id: &str) -> ResourceKey {
 /// The text of a record made by [`vpc`].
 pub fn vpc_text(resource: &Resource) -> &str {
     match resource {
-        Resource::Vpc(vpc) => &vpc.route_table,
+        Resource::Vpc(vpc) => &vpc.tags[TEXT],
         other => panic!("not a vpc: {other:?}"),
     }
 }
@@ -95,6 +108,7 @@ pub fn security_group(id: &str) -> Resource {
         to_port: None,
         peer,
         description: Some(String::new()),
+        tags: Default::default(),
     };
     Resource::SecurityGroup(SecurityGroup {
         id: SecurityGroupId::new(id),
@@ -113,6 +127,7 @@ pub fn registrations(targets: usize) -> Resource {
         id: format!("10.0.{}.{}", i / 250, i % 250),
         port: 80,
         zone: None,
+        quic_server: None,
         registered_ms: i64::MIN,
         state: if i.is_multiple_of(2) {
             TargetState::Registered
@@ -145,19 +160,38 @@ pub fn delete(id: &str) -> Commit {
     Commit { changes, audit: None }
 }
 
+/// A record whose event id follows from the request id and the time.
 pub fn audit(request_id: &str, action: &str, time_ms: i64) -> AuditRecord {
     AuditRecord {
+        event_id: format!("event-{request_id}-{time_ms}"),
         request_id: request_id.to_owned(),
         time_ms,
         source: String::from("elasticloadbalancing.amazonaws.com"),
         action: action.to_owned(),
         region: String::from("us-east-1"),
         principal: String::from("AKIDEXAMPLE"),
-        peer: String::from("127.0.0.1:1"),
-        error_code: None,
-        error_message: Some(String::from("no \"such\" thing")),
-        parameters: String::from("{}"),
+        username: String::from("root"),
+        read_only: action.starts_with("Describe"),
+        resources: vec![AuditedResource {
+            kind: String::from("AWS::EC2::VPC"),
+            name: format!("vpc-{request_id}"),
+        }],
+        document: format!(
+            "{{\"errorMessage\":\"no \\\"such\\\" thing\",\"eventName\":\"{action}\"}}"
+        ),
     }
+}
+
+/// So many audited calls that changed nothing, each with an id of its own.
+pub fn many_refused(request_id: &str, action: &str, time_ms: i64, count: usize) -> Vec<Commit> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let one = |_| {
+        let mut commit = refused(request_id, action, time_ms);
+        let record = commit.audit.as_mut().unwrap();
+        record.event_id = format!("event-{:08}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        commit
+    };
+    (0..count).map(one).collect()
 }
 
 /// An audited call that changed nothing.

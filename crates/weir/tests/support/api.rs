@@ -71,6 +71,12 @@ impl Api {
         answer.unwrap_or_else(|e| panic!("{action}: {e:?}"))
     }
 
+    /// Calls an IAM action that must succeed; gives the XML.
+    pub fn iam(&mut self, action: &str, parameters: &[(&str, &str)]) -> String {
+        let answer = self.call("iam", "2010-05-08", action, parameters);
+        answer.unwrap_or_else(|e| panic!("{action}: {e:?}"))
+    }
+
     /// Ids of the default VPC and of its subnets.
     pub fn network(&mut self) -> (String, Vec<String>) {
         let vpc = text(&self.ec2("DescribeVpcs", &[]), "vpcId").to_owned();

@@ -4,6 +4,8 @@
 //!
 //! Invariant: the bindings' indices are those of the schema's members.
 
+#![allow(missing_docs)]
+
 use crate::protocol::Protocol;
 #[allow(unused_imports)]
 use crate::schema::{
@@ -13,7 +15,7 @@ use crate::schema::{
 #[allow(unused_imports)]
 use crate::time::Time;
 #[allow(unused_imports)]
-use crate::value::{Sensitive, bind};
+use crate::value::{Sensitive, SensitiveBytes, bind};
 
 /// The service.
 pub static SCHEMA: Schema = Schema {
@@ -22,6 +24,8 @@ pub static SCHEMA: Schema = Schema {
     api_version: "2016-11-15",
     protocol: Protocol::Ec2Query,
     xml_namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
+    target_prefix: "",
+    message_member: "message",
     shapes: SHAPES,
     operations: OPERATIONS,
     actions: ACTIONS,
@@ -29,7 +33,6 @@ pub static SCHEMA: Schema = Schema {
 };
 
 /// Places of the shapes in the schema.
-#[allow(missing_docs)]
 pub mod id {
     use crate::schema::ShapeId;
 
@@ -39,556 +42,850 @@ pub mod id {
     pub const ACCOUNT_ATTRIBUTE_NAME_STRING_LIST: ShapeId = ShapeId(3);
     pub const ACCOUNT_ATTRIBUTE_VALUE: ShapeId = ShapeId(4);
     pub const ACCOUNT_ATTRIBUTE_VALUE_LIST: ShapeId = ShapeId(5);
-    pub const ADDITIONAL_FLEXIBLE_NETWORK_INTERFACES: ShapeId = ShapeId(6);
-    pub const ADDRESS: ShapeId = ShapeId(7);
-    pub const ADDRESS_LIST: ShapeId = ShapeId(8);
-    pub const ALLOCATION_ID: ShapeId = ShapeId(9);
-    pub const ALLOCATION_ID_LIST: ShapeId = ShapeId(10);
-    pub const AMD_SEV_SNP_SPECIFICATION: ShapeId = ShapeId(11);
-    pub const APPLICATION_STATUS_SUMMARY: ShapeId = ShapeId(12);
-    pub const ARCHITECTURE_TYPE: ShapeId = ShapeId(13);
-    pub const ARCHITECTURE_TYPE_LIST: ShapeId = ShapeId(14);
-    pub const ARCHITECTURE_VALUES: ShapeId = ShapeId(15);
-    pub const ASSOCIATED_SUBNET_LIST: ShapeId = ShapeId(16);
-    pub const ATTACHMENT_ENA_SRD_SPECIFICATION: ShapeId = ShapeId(17);
-    pub const ATTACHMENT_ENA_SRD_UDP_SPECIFICATION: ShapeId = ShapeId(18);
-    pub const ATTACHMENT_LIMIT_TYPE: ShapeId = ShapeId(19);
-    pub const ATTACHMENT_STATUS: ShapeId = ShapeId(20);
-    pub const ATTRIBUTE_BOOLEAN_VALUE: ShapeId = ShapeId(21);
-    pub const AUTHORIZE_SECURITY_GROUP_EGRESS_REQUEST: ShapeId = ShapeId(22);
-    pub const AUTHORIZE_SECURITY_GROUP_EGRESS_RESULT: ShapeId = ShapeId(23);
-    pub const AUTHORIZE_SECURITY_GROUP_INGRESS_REQUEST: ShapeId = ShapeId(24);
-    pub const AUTHORIZE_SECURITY_GROUP_INGRESS_RESULT: ShapeId = ShapeId(25);
-    pub const AUTO_RECOVERY_FLAG: ShapeId = ShapeId(26);
-    pub const AVAILABILITY_ZONE: ShapeId = ShapeId(27);
-    pub const AVAILABILITY_ZONE_GEOGRAPHY: ShapeId = ShapeId(28);
-    pub const AVAILABILITY_ZONE_GEOGRAPHY_LIST: ShapeId = ShapeId(29);
-    pub const AVAILABILITY_ZONE_ID: ShapeId = ShapeId(30);
-    pub const AVAILABILITY_ZONE_LIST: ShapeId = ShapeId(31);
-    pub const AVAILABILITY_ZONE_MESSAGE: ShapeId = ShapeId(32);
-    pub const AVAILABILITY_ZONE_MESSAGE_LIST: ShapeId = ShapeId(33);
-    pub const AVAILABILITY_ZONE_OPT_IN_STATUS: ShapeId = ShapeId(34);
-    pub const AVAILABILITY_ZONE_STATE: ShapeId = ShapeId(35);
-    pub const AVAILABILITY_ZONE_SUB_GEOGRAPHY: ShapeId = ShapeId(36);
-    pub const AVAILABILITY_ZONE_SUB_GEOGRAPHY_LIST: ShapeId = ShapeId(37);
-    pub const BANDWIDTH_WEIGHTING_TYPE: ShapeId = ShapeId(38);
-    pub const BANDWIDTH_WEIGHTING_TYPE_LIST: ShapeId = ShapeId(39);
-    pub const BARE_METAL_FLAG: ShapeId = ShapeId(40);
-    pub const BASELINE_BANDWIDTH_IN_GBPS: ShapeId = ShapeId(41);
-    pub const BASELINE_BANDWIDTH_IN_MBPS: ShapeId = ShapeId(42);
-    pub const BASELINE_IOPS: ShapeId = ShapeId(43);
-    pub const BASELINE_THROUGHPUT_IN_M_BPS: ShapeId = ShapeId(44);
-    pub const BLOCK_DEVICE_MAPPING: ShapeId = ShapeId(45);
-    pub const BLOCK_DEVICE_MAPPING_LIST: ShapeId = ShapeId(46);
-    pub const BLOCK_DEVICE_MAPPING_REQUEST_LIST: ShapeId = ShapeId(47);
-    pub const BLOCK_PUBLIC_ACCESS_MODE: ShapeId = ShapeId(48);
-    pub const BLOCK_PUBLIC_ACCESS_STATES: ShapeId = ShapeId(49);
-    pub const BOOLEAN: ShapeId = ShapeId(50);
-    pub const BOOT_MODE_TYPE: ShapeId = ShapeId(51);
-    pub const BOOT_MODE_TYPE_LIST: ShapeId = ShapeId(52);
-    pub const BOOT_MODE_VALUES: ShapeId = ShapeId(53);
-    pub const BURSTABLE_PERFORMANCE_FLAG: ShapeId = ShapeId(54);
-    pub const CAPACITY_RESERVATION_ID: ShapeId = ShapeId(55);
-    pub const CAPACITY_RESERVATION_PREFERENCE: ShapeId = ShapeId(56);
-    pub const CAPACITY_RESERVATION_SPECIFICATION: ShapeId = ShapeId(57);
-    pub const CAPACITY_RESERVATION_SPECIFICATION_RESPONSE: ShapeId = ShapeId(58);
-    pub const CAPACITY_RESERVATION_TARGET: ShapeId = ShapeId(59);
-    pub const CAPACITY_RESERVATION_TARGET_RESPONSE: ShapeId = ShapeId(60);
-    pub const CARRIER_GATEWAY_ID: ShapeId = ShapeId(61);
-    pub const COIP_POOL_ID: ShapeId = ShapeId(62);
-    pub const CONNECTION_TRACKING_CONFIGURATION: ShapeId = ShapeId(63);
-    pub const CONNECTION_TRACKING_SPECIFICATION_REQUEST: ShapeId = ShapeId(64);
-    pub const CONNECTION_TRACKING_SPECIFICATION_RESPONSE: ShapeId = ShapeId(65);
-    pub const CORE_COUNT: ShapeId = ShapeId(66);
-    pub const CORE_COUNT_LIST: ShapeId = ShapeId(67);
-    pub const CORE_NETWORK_ARN: ShapeId = ShapeId(68);
-    pub const CPU_MANUFACTURER_NAME: ShapeId = ShapeId(69);
-    pub const CPU_OPTIONS: ShapeId = ShapeId(70);
-    pub const CPU_OPTIONS_REQUEST: ShapeId = ShapeId(71);
-    pub const CREATE_SECURITY_GROUP_REQUEST: ShapeId = ShapeId(72);
-    pub const CREATE_SECURITY_GROUP_RESULT: ShapeId = ShapeId(73);
-    pub const CREATE_TAGS_REQUEST: ShapeId = ShapeId(74);
-    pub const CREDIT_SPECIFICATION_REQUEST: ShapeId = ShapeId(75);
-    pub const CURRENT_GENERATION_FLAG: ShapeId = ShapeId(76);
-    pub const DIT_MAX_RESULTS: ShapeId = ShapeId(77);
-    pub const DATE_TIME: ShapeId = ShapeId(78);
-    pub const DEDICATED_HOST_FLAG: ShapeId = ShapeId(79);
-    pub const DEFAULT_CONNECTION_TRACKING_CONFIGURATION: ShapeId = ShapeId(80);
-    pub const DEFAULT_ENA_QUEUE_COUNT_PER_INTERFACE: ShapeId = ShapeId(81);
-    pub const DEFAULT_NETWORK_CARD_INDEX: ShapeId = ShapeId(82);
-    pub const DEFAULT_TCP_ESTABLISHED_TIMEOUT: ShapeId = ShapeId(83);
-    pub const DEFAULT_UDP_STREAM_TIMEOUT: ShapeId = ShapeId(84);
-    pub const DEFAULT_UDP_TIMEOUT: ShapeId = ShapeId(85);
-    pub const DELETE_SECURITY_GROUP_REQUEST: ShapeId = ShapeId(86);
-    pub const DELETE_SECURITY_GROUP_RESULT: ShapeId = ShapeId(87);
-    pub const DELETE_TAGS_REQUEST: ShapeId = ShapeId(88);
-    pub const DESCRIBE_ACCOUNT_ATTRIBUTES_REQUEST: ShapeId = ShapeId(89);
-    pub const DESCRIBE_ACCOUNT_ATTRIBUTES_RESULT: ShapeId = ShapeId(90);
-    pub const DESCRIBE_ADDRESSES_REQUEST: ShapeId = ShapeId(91);
-    pub const DESCRIBE_ADDRESSES_RESULT: ShapeId = ShapeId(92);
-    pub const DESCRIBE_AVAILABILITY_ZONES_REQUEST: ShapeId = ShapeId(93);
-    pub const DESCRIBE_AVAILABILITY_ZONES_RESULT: ShapeId = ShapeId(94);
-    pub const DESCRIBE_IMAGES_REQUEST: ShapeId = ShapeId(95);
-    pub const DESCRIBE_IMAGES_RESULT: ShapeId = ShapeId(96);
-    pub const DESCRIBE_INSTANCE_STATUS_REQUEST: ShapeId = ShapeId(97);
-    pub const DESCRIBE_INSTANCE_STATUS_RESULT: ShapeId = ShapeId(98);
-    pub const DESCRIBE_INSTANCE_TYPES_REQUEST: ShapeId = ShapeId(99);
-    pub const DESCRIBE_INSTANCE_TYPES_RESULT: ShapeId = ShapeId(100);
-    pub const DESCRIBE_INSTANCES_REQUEST: ShapeId = ShapeId(101);
-    pub const DESCRIBE_INSTANCES_RESULT: ShapeId = ShapeId(102);
-    pub const DESCRIBE_INTERNET_GATEWAYS_MAX_RESULTS: ShapeId = ShapeId(103);
-    pub const DESCRIBE_INTERNET_GATEWAYS_REQUEST: ShapeId = ShapeId(104);
-    pub const DESCRIBE_INTERNET_GATEWAYS_RESULT: ShapeId = ShapeId(105);
-    pub const DESCRIBE_NETWORK_INTERFACES_MAX_RESULTS: ShapeId = ShapeId(106);
-    pub const DESCRIBE_NETWORK_INTERFACES_REQUEST: ShapeId = ShapeId(107);
-    pub const DESCRIBE_NETWORK_INTERFACES_RESULT: ShapeId = ShapeId(108);
-    pub const DESCRIBE_REGIONS_REQUEST: ShapeId = ShapeId(109);
-    pub const DESCRIBE_REGIONS_RESULT: ShapeId = ShapeId(110);
-    pub const DESCRIBE_ROUTE_TABLES_MAX_RESULTS: ShapeId = ShapeId(111);
-    pub const DESCRIBE_ROUTE_TABLES_REQUEST: ShapeId = ShapeId(112);
-    pub const DESCRIBE_ROUTE_TABLES_RESULT: ShapeId = ShapeId(113);
-    pub const DESCRIBE_SECURITY_GROUP_RULES_MAX_RESULTS: ShapeId = ShapeId(114);
-    pub const DESCRIBE_SECURITY_GROUP_RULES_REQUEST: ShapeId = ShapeId(115);
-    pub const DESCRIBE_SECURITY_GROUP_RULES_RESULT: ShapeId = ShapeId(116);
-    pub const DESCRIBE_SECURITY_GROUPS_MAX_RESULTS: ShapeId = ShapeId(117);
-    pub const DESCRIBE_SECURITY_GROUPS_REQUEST: ShapeId = ShapeId(118);
-    pub const DESCRIBE_SECURITY_GROUPS_RESULT: ShapeId = ShapeId(119);
-    pub const DESCRIBE_SUBNETS_MAX_RESULTS: ShapeId = ShapeId(120);
-    pub const DESCRIBE_SUBNETS_REQUEST: ShapeId = ShapeId(121);
-    pub const DESCRIBE_SUBNETS_RESULT: ShapeId = ShapeId(122);
-    pub const DESCRIBE_TAGS_REQUEST: ShapeId = ShapeId(123);
-    pub const DESCRIBE_TAGS_RESULT: ShapeId = ShapeId(124);
-    pub const DESCRIBE_VPC_ATTRIBUTE_REQUEST: ShapeId = ShapeId(125);
-    pub const DESCRIBE_VPC_ATTRIBUTE_RESULT: ShapeId = ShapeId(126);
-    pub const DESCRIBE_VPCS_MAX_RESULTS: ShapeId = ShapeId(127);
-    pub const DESCRIBE_VPCS_REQUEST: ShapeId = ShapeId(128);
-    pub const DESCRIBE_VPCS_RESULT: ShapeId = ShapeId(129);
-    pub const DEVICE_TYPE: ShapeId = ShapeId(130);
-    pub const DISK_COUNT: ShapeId = ShapeId(131);
-    pub const DISK_INFO: ShapeId = ShapeId(132);
-    pub const DISK_INFO_LIST: ShapeId = ShapeId(133);
-    pub const DISK_SIZE: ShapeId = ShapeId(134);
-    pub const DISK_TYPE: ShapeId = ShapeId(135);
-    pub const DOMAIN_TYPE: ShapeId = ShapeId(136);
-    pub const EBS_BLOCK_DEVICE: ShapeId = ShapeId(137);
-    pub const EBS_CARD_INDEX: ShapeId = ShapeId(138);
-    pub const EBS_CARD_INFO: ShapeId = ShapeId(139);
-    pub const EBS_CARD_INFO_LIST: ShapeId = ShapeId(140);
-    pub const EBS_ENCRYPTION_SUPPORT: ShapeId = ShapeId(141);
-    pub const EBS_INFO: ShapeId = ShapeId(142);
-    pub const EBS_INSTANCE_BLOCK_DEVICE: ShapeId = ShapeId(143);
-    pub const EBS_NVME_SUPPORT: ShapeId = ShapeId(144);
-    pub const EBS_OPTIMIZED_INFO: ShapeId = ShapeId(145);
-    pub const EBS_OPTIMIZED_SUPPORT: ShapeId = ShapeId(146);
-    pub const EBS_STATUS_DETAILS: ShapeId = ShapeId(147);
-    pub const EBS_STATUS_DETAILS_LIST: ShapeId = ShapeId(148);
-    pub const EBS_STATUS_SUMMARY: ShapeId = ShapeId(149);
-    pub const EFA_INFO: ShapeId = ShapeId(150);
-    pub const EFA_SUPPORTED_FLAG: ShapeId = ShapeId(151);
-    pub const ELASTIC_GPU_ASSOCIATION: ShapeId = ShapeId(152);
-    pub const ELASTIC_GPU_ASSOCIATION_LIST: ShapeId = ShapeId(153);
-    pub const ELASTIC_GPU_ID: ShapeId = ShapeId(154);
-    pub const ELASTIC_GPU_SPECIFICATION: ShapeId = ShapeId(155);
-    pub const ELASTIC_GPU_SPECIFICATIONS: ShapeId = ShapeId(156);
-    pub const ELASTIC_INFERENCE_ACCELERATOR: ShapeId = ShapeId(157);
-    pub const ELASTIC_INFERENCE_ACCELERATOR_ASSOCIATION: ShapeId = ShapeId(158);
-    pub const ELASTIC_INFERENCE_ACCELERATOR_ASSOCIATION_LIST: ShapeId = ShapeId(159);
-    pub const ELASTIC_INFERENCE_ACCELERATOR_COUNT: ShapeId = ShapeId(160);
-    pub const ELASTIC_INFERENCE_ACCELERATORS: ShapeId = ShapeId(161);
-    pub const ENA_SRD_SPECIFICATION_REQUEST: ShapeId = ShapeId(162);
-    pub const ENA_SRD_SUPPORTED: ShapeId = ShapeId(163);
-    pub const ENA_SRD_UDP_SPECIFICATION_REQUEST: ShapeId = ShapeId(164);
-    pub const ENA_SUPPORT: ShapeId = ShapeId(165);
-    pub const ENCLAVE_OPTIONS: ShapeId = ShapeId(166);
-    pub const ENCLAVE_OPTIONS_REQUEST: ShapeId = ShapeId(167);
-    pub const ENCRYPTION_IN_TRANSIT_SUPPORTED: ShapeId = ShapeId(168);
-    pub const EPHEMERAL_NVME_SUPPORT: ShapeId = ShapeId(169);
-    pub const EVENT_CODE: ShapeId = ShapeId(170);
-    pub const EXECUTABLE_BY_STRING_LIST: ShapeId = ShapeId(171);
-    pub const FILTER: ShapeId = ShapeId(172);
-    pub const FILTER_LIST: ShapeId = ShapeId(173);
-    pub const FLEXIBLE_ENA_QUEUES_SUPPORT: ShapeId = ShapeId(174);
-    pub const FPGA_DEVICE_COUNT: ShapeId = ShapeId(175);
-    pub const FPGA_DEVICE_INFO: ShapeId = ShapeId(176);
-    pub const FPGA_DEVICE_INFO_LIST: ShapeId = ShapeId(177);
-    pub const FPGA_DEVICE_MANUFACTURER_NAME: ShapeId = ShapeId(178);
-    pub const FPGA_DEVICE_MEMORY_INFO: ShapeId = ShapeId(179);
-    pub const FPGA_DEVICE_MEMORY_SIZE: ShapeId = ShapeId(180);
-    pub const FPGA_DEVICE_NAME: ShapeId = ShapeId(181);
-    pub const FPGA_INFO: ShapeId = ShapeId(182);
-    pub const FREE_TIER_ELIGIBLE_FLAG: ShapeId = ShapeId(183);
-    pub const GPU_DEVICE_COUNT: ShapeId = ShapeId(184);
-    pub const GPU_DEVICE_INFO: ShapeId = ShapeId(185);
-    pub const GPU_DEVICE_INFO_LIST: ShapeId = ShapeId(186);
-    pub const GPU_DEVICE_MANUFACTURER_NAME: ShapeId = ShapeId(187);
-    pub const GPU_DEVICE_MEMORY_INFO: ShapeId = ShapeId(188);
-    pub const GPU_DEVICE_MEMORY_SIZE: ShapeId = ShapeId(189);
-    pub const GPU_DEVICE_NAME: ShapeId = ShapeId(190);
-    pub const GPU_INFO: ShapeId = ShapeId(191);
-    pub const GPU_PARTITION_SIZE: ShapeId = ShapeId(192);
-    pub const GROUP_ID_STRING_LIST: ShapeId = ShapeId(193);
-    pub const GROUP_IDENTIFIER: ShapeId = ShapeId(194);
-    pub const GROUP_IDENTIFIER_LIST: ShapeId = ShapeId(195);
-    pub const GROUP_NAME_STRING_LIST: ShapeId = ShapeId(196);
-    pub const HIBERNATION_FLAG: ShapeId = ShapeId(197);
-    pub const HIBERNATION_OPTIONS: ShapeId = ShapeId(198);
-    pub const HIBERNATION_OPTIONS_REQUEST: ShapeId = ShapeId(199);
-    pub const HOSTNAME_TYPE: ShapeId = ShapeId(200);
-    pub const HTTP_TOKENS_STATE: ShapeId = ShapeId(201);
-    pub const HYPERVISOR_TYPE: ShapeId = ShapeId(202);
-    pub const IAM_INSTANCE_PROFILE: ShapeId = ShapeId(203);
-    pub const IAM_INSTANCE_PROFILE_SPECIFICATION: ShapeId = ShapeId(204);
-    pub const IMAGE: ShapeId = ShapeId(205);
-    pub const IMAGE_ID: ShapeId = ShapeId(206);
-    pub const IMAGE_ID_STRING_LIST: ShapeId = ShapeId(207);
-    pub const IMAGE_LIST: ShapeId = ShapeId(208);
-    pub const IMAGE_STATE: ShapeId = ShapeId(209);
-    pub const IMAGE_TYPE_VALUES: ShapeId = ShapeId(210);
-    pub const IMAGE_WATERMARK: ShapeId = ShapeId(211);
-    pub const IMAGE_WATERMARK_LIST: ShapeId = ShapeId(212);
-    pub const IMDS_SUPPORT_VALUES: ShapeId = ShapeId(213);
-    pub const INCLUDE_UNSUPPORTED_IN_REGION: ShapeId = ShapeId(214);
-    pub const INFERENCE_ACCELERATOR_INFO: ShapeId = ShapeId(215);
-    pub const INFERENCE_DEVICE_COUNT: ShapeId = ShapeId(216);
-    pub const INFERENCE_DEVICE_INFO: ShapeId = ShapeId(217);
-    pub const INFERENCE_DEVICE_INFO_LIST: ShapeId = ShapeId(218);
-    pub const INFERENCE_DEVICE_MANUFACTURER_NAME: ShapeId = ShapeId(219);
-    pub const INFERENCE_DEVICE_MEMORY_INFO: ShapeId = ShapeId(220);
-    pub const INFERENCE_DEVICE_MEMORY_SIZE: ShapeId = ShapeId(221);
-    pub const INFERENCE_DEVICE_NAME: ShapeId = ShapeId(222);
-    pub const INSTANCE: ShapeId = ShapeId(223);
-    pub const INSTANCE_ATTACHMENT_ENA_SRD_SPECIFICATION: ShapeId = ShapeId(224);
-    pub const INSTANCE_ATTACHMENT_ENA_SRD_UDP_SPECIFICATION: ShapeId = ShapeId(225);
-    pub const INSTANCE_AUTO_RECOVERY_STATE: ShapeId = ShapeId(226);
-    pub const INSTANCE_BANDWIDTH_WEIGHTING: ShapeId = ShapeId(227);
-    pub const INSTANCE_BLOCK_DEVICE_MAPPING: ShapeId = ShapeId(228);
-    pub const INSTANCE_BLOCK_DEVICE_MAPPING_LIST: ShapeId = ShapeId(229);
-    pub const INSTANCE_BOOT_MODE_VALUES: ShapeId = ShapeId(230);
-    pub const INSTANCE_EVENT_ID: ShapeId = ShapeId(231);
-    pub const INSTANCE_ID: ShapeId = ShapeId(232);
-    pub const INSTANCE_ID_STRING_LIST: ShapeId = ShapeId(233);
-    pub const INSTANCE_INTERRUPTION_BEHAVIOR: ShapeId = ShapeId(234);
-    pub const INSTANCE_IPV4_PREFIX: ShapeId = ShapeId(235);
-    pub const INSTANCE_IPV4_PREFIX_LIST: ShapeId = ShapeId(236);
-    pub const INSTANCE_IPV6_ADDRESS: ShapeId = ShapeId(237);
-    pub const INSTANCE_IPV6_ADDRESS_LIST: ShapeId = ShapeId(238);
-    pub const INSTANCE_IPV6_PREFIX: ShapeId = ShapeId(239);
-    pub const INSTANCE_IPV6_PREFIX_LIST: ShapeId = ShapeId(240);
-    pub const INSTANCE_LIFECYCLE_TYPE: ShapeId = ShapeId(241);
-    pub const INSTANCE_LIST: ShapeId = ShapeId(242);
-    pub const INSTANCE_MAINTENANCE_OPTIONS: ShapeId = ShapeId(243);
-    pub const INSTANCE_MAINTENANCE_OPTIONS_REQUEST: ShapeId = ShapeId(244);
-    pub const INSTANCE_MARKET_OPTIONS_REQUEST: ShapeId = ShapeId(245);
-    pub const INSTANCE_METADATA_ENDPOINT_STATE: ShapeId = ShapeId(246);
-    pub const INSTANCE_METADATA_OPTIONS_REQUEST: ShapeId = ShapeId(247);
-    pub const INSTANCE_METADATA_OPTIONS_RESPONSE: ShapeId = ShapeId(248);
-    pub const INSTANCE_METADATA_OPTIONS_STATE: ShapeId = ShapeId(249);
-    pub const INSTANCE_METADATA_PROTOCOL_STATE: ShapeId = ShapeId(250);
-    pub const INSTANCE_METADATA_TAGS_STATE: ShapeId = ShapeId(251);
-    pub const INSTANCE_NETWORK_INTERFACE: ShapeId = ShapeId(252);
-    pub const INSTANCE_NETWORK_INTERFACE_ASSOCIATION: ShapeId = ShapeId(253);
-    pub const INSTANCE_NETWORK_INTERFACE_ATTACHMENT: ShapeId = ShapeId(254);
-    pub const INSTANCE_NETWORK_INTERFACE_LIST: ShapeId = ShapeId(255);
-    pub const INSTANCE_NETWORK_INTERFACE_SPECIFICATION: ShapeId = ShapeId(256);
-    pub const INSTANCE_NETWORK_INTERFACE_SPECIFICATION_LIST: ShapeId = ShapeId(257);
-    pub const INSTANCE_NETWORK_PERFORMANCE_OPTIONS: ShapeId = ShapeId(258);
-    pub const INSTANCE_NETWORK_PERFORMANCE_OPTIONS_REQUEST: ShapeId = ShapeId(259);
-    pub const INSTANCE_PRIVATE_IP_ADDRESS: ShapeId = ShapeId(260);
-    pub const INSTANCE_PRIVATE_IP_ADDRESS_LIST: ShapeId = ShapeId(261);
-    pub const INSTANCE_REBOOT_MIGRATION_STATE: ShapeId = ShapeId(262);
-    pub const INSTANCE_SECONDARY_INTERFACE: ShapeId = ShapeId(263);
-    pub const INSTANCE_SECONDARY_INTERFACE_ATTACHMENT: ShapeId = ShapeId(264);
-    pub const INSTANCE_SECONDARY_INTERFACE_LIST: ShapeId = ShapeId(265);
-    pub const INSTANCE_SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS: ShapeId = ShapeId(266);
-    pub const INSTANCE_SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_LIST: ShapeId = ShapeId(267);
-    pub const INSTANCE_SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_LIST_REQUEST: ShapeId = ShapeId(268);
-    pub const INSTANCE_SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_REQUEST: ShapeId = ShapeId(269);
-    pub const INSTANCE_SECONDARY_INTERFACE_SPECIFICATION_LIST_REQUEST: ShapeId = ShapeId(270);
-    pub const INSTANCE_SECONDARY_INTERFACE_SPECIFICATION_REQUEST: ShapeId = ShapeId(271);
-    pub const INSTANCE_STATE: ShapeId = ShapeId(272);
-    pub const INSTANCE_STATE_CHANGE: ShapeId = ShapeId(273);
-    pub const INSTANCE_STATE_CHANGE_LIST: ShapeId = ShapeId(274);
-    pub const INSTANCE_STATE_NAME: ShapeId = ShapeId(275);
-    pub const INSTANCE_STATUS: ShapeId = ShapeId(276);
-    pub const INSTANCE_STATUS_DETAILS: ShapeId = ShapeId(277);
-    pub const INSTANCE_STATUS_DETAILS_LIST: ShapeId = ShapeId(278);
-    pub const INSTANCE_STATUS_EVENT: ShapeId = ShapeId(279);
-    pub const INSTANCE_STATUS_EVENT_LIST: ShapeId = ShapeId(280);
-    pub const INSTANCE_STATUS_LIST: ShapeId = ShapeId(281);
-    pub const INSTANCE_STATUS_SUMMARY: ShapeId = ShapeId(282);
-    pub const INSTANCE_STORAGE_ENCRYPTION_SUPPORT: ShapeId = ShapeId(283);
-    pub const INSTANCE_STORAGE_FLAG: ShapeId = ShapeId(284);
-    pub const INSTANCE_STORAGE_INFO: ShapeId = ShapeId(285);
-    pub const INSTANCE_TYPE: ShapeId = ShapeId(286);
-    pub const INSTANCE_TYPE_HYPERVISOR: ShapeId = ShapeId(287);
-    pub const INSTANCE_TYPE_INFO: ShapeId = ShapeId(288);
-    pub const INSTANCE_TYPE_INFO_LIST: ShapeId = ShapeId(289);
-    pub const INSTANCE_TYPE_ITEM: ShapeId = ShapeId(290);
-    pub const INSTANCE_TYPE_SPECIFICATION: ShapeId = ShapeId(291);
-    pub const INTEGER: ShapeId = ShapeId(292);
-    pub const INTERNET_GATEWAY: ShapeId = ShapeId(293);
-    pub const INTERNET_GATEWAY_ATTACHMENT: ShapeId = ShapeId(294);
-    pub const INTERNET_GATEWAY_ATTACHMENT_LIST: ShapeId = ShapeId(295);
-    pub const INTERNET_GATEWAY_ID: ShapeId = ShapeId(296);
-    pub const INTERNET_GATEWAY_ID_LIST: ShapeId = ShapeId(297);
-    pub const INTERNET_GATEWAY_LIST: ShapeId = ShapeId(298);
-    pub const IP_PERMISSION: ShapeId = ShapeId(299);
-    pub const IP_PERMISSION_LIST: ShapeId = ShapeId(300);
-    pub const IP_RANGE: ShapeId = ShapeId(301);
-    pub const IP_RANGE_LIST: ShapeId = ShapeId(302);
-    pub const IP_SOURCE: ShapeId = ShapeId(303);
-    pub const IPV4_ADDRESSES_PER_SECONDARY_INTERFACE: ShapeId = ShapeId(304);
-    pub const IPV4_PREFIX_LIST: ShapeId = ShapeId(305);
-    pub const IPV4_PREFIX_SPECIFICATION: ShapeId = ShapeId(306);
-    pub const IPV4_PREFIX_SPECIFICATION_REQUEST: ShapeId = ShapeId(307);
-    pub const IPV4_PREFIXES_LIST: ShapeId = ShapeId(308);
-    pub const IPV6_ADDRESS_ATTRIBUTE: ShapeId = ShapeId(309);
-    pub const IPV6_FLAG: ShapeId = ShapeId(310);
-    pub const IPV6_PREFIX_LIST: ShapeId = ShapeId(311);
-    pub const IPV6_PREFIX_SPECIFICATION: ShapeId = ShapeId(312);
-    pub const IPV6_PREFIX_SPECIFICATION_REQUEST: ShapeId = ShapeId(313);
-    pub const IPV6_PREFIXES_LIST: ShapeId = ShapeId(314);
-    pub const IPV6_RANGE: ShapeId = ShapeId(315);
-    pub const IPV6_RANGE_LIST: ShapeId = ShapeId(316);
-    pub const KERNEL_ID: ShapeId = ShapeId(317);
-    pub const KEY_PAIR_NAME: ShapeId = ShapeId(318);
-    pub const LAUNCH_TEMPLATE_ID: ShapeId = ShapeId(319);
-    pub const LAUNCH_TEMPLATE_SPECIFICATION: ShapeId = ShapeId(320);
-    pub const LICENSE_CONFIGURATION: ShapeId = ShapeId(321);
-    pub const LICENSE_CONFIGURATION_REQUEST: ShapeId = ShapeId(322);
-    pub const LICENSE_LIST: ShapeId = ShapeId(323);
-    pub const LICENSE_SPECIFICATION_LIST_REQUEST: ShapeId = ShapeId(324);
-    pub const LOGICAL_GPU_COUNT: ShapeId = ShapeId(325);
-    pub const MARKET_TYPE: ShapeId = ShapeId(326);
-    pub const MAX_IPV4_ADDR_PER_INTERFACE: ShapeId = ShapeId(327);
-    pub const MAX_IPV6_ADDR_PER_INTERFACE: ShapeId = ShapeId(328);
-    pub const MAX_NETWORK_INTERFACES: ShapeId = ShapeId(329);
-    pub const MAXIMUM_BANDWIDTH_IN_MBPS: ShapeId = ShapeId(330);
-    pub const MAXIMUM_EBS_ATTACHMENTS: ShapeId = ShapeId(331);
-    pub const MAXIMUM_EBS_CARDS: ShapeId = ShapeId(332);
-    pub const MAXIMUM_EFA_INTERFACES: ShapeId = ShapeId(333);
-    pub const MAXIMUM_ENA_QUEUE_COUNT: ShapeId = ShapeId(334);
-    pub const MAXIMUM_ENA_QUEUE_COUNT_PER_INTERFACE: ShapeId = ShapeId(335);
-    pub const MAXIMUM_IOPS: ShapeId = ShapeId(336);
-    pub const MAXIMUM_NETWORK_CARDS: ShapeId = ShapeId(337);
-    pub const MAXIMUM_SECONDARY_NETWORK_INTERFACES: ShapeId = ShapeId(338);
-    pub const MAXIMUM_THROUGHPUT_IN_M_BPS: ShapeId = ShapeId(339);
-    pub const MEDIA_ACCELERATOR_INFO: ShapeId = ShapeId(340);
-    pub const MEDIA_DEVICE_COUNT: ShapeId = ShapeId(341);
-    pub const MEDIA_DEVICE_INFO: ShapeId = ShapeId(342);
-    pub const MEDIA_DEVICE_INFO_LIST: ShapeId = ShapeId(343);
-    pub const MEDIA_DEVICE_MANUFACTURER_NAME: ShapeId = ShapeId(344);
-    pub const MEDIA_DEVICE_MEMORY_INFO: ShapeId = ShapeId(345);
-    pub const MEDIA_DEVICE_MEMORY_SIZE: ShapeId = ShapeId(346);
-    pub const MEDIA_DEVICE_NAME: ShapeId = ShapeId(347);
-    pub const MEMORY_INFO: ShapeId = ShapeId(348);
-    pub const MEMORY_SIZE: ShapeId = ShapeId(349);
-    pub const METRIC_CATEGORY_ID: ShapeId = ShapeId(350);
-    pub const METRIC_CATEGORY_ID_LIST: ShapeId = ShapeId(351);
-    pub const MILLISECOND_DATE_TIME: ShapeId = ShapeId(352);
-    pub const MONITORING: ShapeId = ShapeId(353);
-    pub const MONITORING_STATE: ShapeId = ShapeId(354);
-    pub const NESTED_VIRTUALIZATION_SPECIFICATION: ShapeId = ShapeId(355);
-    pub const NETWORK_CARD_INDEX: ShapeId = ShapeId(356);
-    pub const NETWORK_CARD_INFO: ShapeId = ShapeId(357);
-    pub const NETWORK_CARD_INFO_LIST: ShapeId = ShapeId(358);
-    pub const NETWORK_CARD_INTERFACE_TYPE: ShapeId = ShapeId(359);
-    pub const NETWORK_CARD_INTERFACE_TYPE_LIST: ShapeId = ShapeId(360);
-    pub const NETWORK_INFO: ShapeId = ShapeId(361);
-    pub const NETWORK_INTERFACE: ShapeId = ShapeId(362);
-    pub const NETWORK_INTERFACE_ASSOCIATION: ShapeId = ShapeId(363);
-    pub const NETWORK_INTERFACE_ATTACHMENT: ShapeId = ShapeId(364);
-    pub const NETWORK_INTERFACE_ID: ShapeId = ShapeId(365);
-    pub const NETWORK_INTERFACE_ID_LIST: ShapeId = ShapeId(366);
-    pub const NETWORK_INTERFACE_IPV6_ADDRESS: ShapeId = ShapeId(367);
-    pub const NETWORK_INTERFACE_IPV6_ADDRESSES_LIST: ShapeId = ShapeId(368);
-    pub const NETWORK_INTERFACE_LIST: ShapeId = ShapeId(369);
-    pub const NETWORK_INTERFACE_PRIVATE_IP_ADDRESS: ShapeId = ShapeId(370);
-    pub const NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_LIST: ShapeId = ShapeId(371);
-    pub const NETWORK_INTERFACE_STATUS: ShapeId = ShapeId(372);
-    pub const NETWORK_INTERFACE_TYPE: ShapeId = ShapeId(373);
-    pub const NETWORK_PERFORMANCE: ShapeId = ShapeId(374);
-    pub const NEURON_DEVICE_CORE_COUNT: ShapeId = ShapeId(375);
-    pub const NEURON_DEVICE_CORE_INFO: ShapeId = ShapeId(376);
-    pub const NEURON_DEVICE_CORE_VERSION: ShapeId = ShapeId(377);
-    pub const NEURON_DEVICE_COUNT: ShapeId = ShapeId(378);
-    pub const NEURON_DEVICE_INFO: ShapeId = ShapeId(379);
-    pub const NEURON_DEVICE_INFO_LIST: ShapeId = ShapeId(380);
-    pub const NEURON_DEVICE_MEMORY_INFO: ShapeId = ShapeId(381);
-    pub const NEURON_DEVICE_MEMORY_SIZE: ShapeId = ShapeId(382);
-    pub const NEURON_DEVICE_NAME: ShapeId = ShapeId(383);
-    pub const NEURON_INFO: ShapeId = ShapeId(384);
-    pub const NEXT_TOKEN: ShapeId = ShapeId(385);
-    pub const NITRO_ENCLAVES_SUPPORT: ShapeId = ShapeId(386);
-    pub const NITRO_TPM_INFO: ShapeId = ShapeId(387);
-    pub const NITRO_TPM_SUPPORT: ShapeId = ShapeId(388);
-    pub const NITRO_TPM_SUPPORTED_VERSION_TYPE: ShapeId = ShapeId(389);
-    pub const NITRO_TPM_SUPPORTED_VERSIONS_LIST: ShapeId = ShapeId(390);
-    pub const ODB_NETWORK_ARN: ShapeId = ShapeId(391);
-    pub const OPERATOR_REQUEST: ShapeId = ShapeId(392);
-    pub const OPERATOR_RESPONSE: ShapeId = ShapeId(393);
-    pub const OWNER_STRING_LIST: ShapeId = ShapeId(394);
-    pub const PEAK_BANDWIDTH_IN_GBPS: ShapeId = ShapeId(395);
-    pub const PERFORMANCE_STATUS_SUMMARY: ShapeId = ShapeId(396);
-    pub const PHC_SUPPORT: ShapeId = ShapeId(397);
-    pub const PLACEMENT: ShapeId = ShapeId(398);
-    pub const PLACEMENT_GROUP_ID: ShapeId = ShapeId(399);
-    pub const PLACEMENT_GROUP_INFO: ShapeId = ShapeId(400);
-    pub const PLACEMENT_GROUP_NAME: ShapeId = ShapeId(401);
-    pub const PLACEMENT_GROUP_STRATEGY: ShapeId = ShapeId(402);
-    pub const PLACEMENT_GROUP_STRATEGY_LIST: ShapeId = ShapeId(403);
-    pub const PLATFORM_VALUES: ShapeId = ShapeId(404);
-    pub const PREFIX_LIST_ID: ShapeId = ShapeId(405);
-    pub const PREFIX_LIST_ID_LIST: ShapeId = ShapeId(406);
-    pub const PREFIX_LIST_RESOURCE_ID: ShapeId = ShapeId(407);
-    pub const PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH: ShapeId = ShapeId(408);
-    pub const PRIVATE_DNS_NAME_OPTIONS_REQUEST: ShapeId = ShapeId(409);
-    pub const PRIVATE_DNS_NAME_OPTIONS_RESPONSE: ShapeId = ShapeId(410);
-    pub const PRIVATE_IP_ADDRESS_SPECIFICATION: ShapeId = ShapeId(411);
-    pub const PRIVATE_IP_ADDRESS_SPECIFICATION_LIST: ShapeId = ShapeId(412);
-    pub const PROCESSOR_INFO: ShapeId = ShapeId(413);
-    pub const PROCESSOR_SUSTAINED_CLOCK_SPEED: ShapeId = ShapeId(414);
-    pub const PRODUCT_CODE: ShapeId = ShapeId(415);
-    pub const PRODUCT_CODE_LIST: ShapeId = ShapeId(416);
-    pub const PRODUCT_CODE_VALUES: ShapeId = ShapeId(417);
-    pub const PROPAGATING_VGW: ShapeId = ShapeId(418);
-    pub const PROPAGATING_VGW_LIST: ShapeId = ShapeId(419);
-    pub const PUBLIC_IP_DNS_NAME_OPTIONS: ShapeId = ShapeId(420);
-    pub const PUBLIC_IP_STRING_LIST: ShapeId = ShapeId(421);
-    pub const RAMDISK_ID: ShapeId = ShapeId(422);
-    pub const REBOOT_MIGRATION_SUPPORT: ShapeId = ShapeId(423);
-    pub const REFERENCED_SECURITY_GROUP: ShapeId = ShapeId(424);
-    pub const REGION: ShapeId = ShapeId(425);
-    pub const REGION_GEOGRAPHY: ShapeId = ShapeId(426);
-    pub const REGION_GEOGRAPHY_LIST: ShapeId = ShapeId(427);
-    pub const REGION_LIST: ShapeId = ShapeId(428);
-    pub const REGION_NAME_STRING_LIST: ShapeId = ShapeId(429);
-    pub const REQUEST_INSTANCE_TYPE_LIST: ShapeId = ShapeId(430);
-    pub const RESERVATION: ShapeId = ShapeId(431);
-    pub const RESERVATION_LIST: ShapeId = ShapeId(432);
-    pub const RESOURCE_ID_LIST: ShapeId = ShapeId(433);
-    pub const RESOURCE_TYPE: ShapeId = ShapeId(434);
-    pub const REVOKE_SECURITY_GROUP_EGRESS_REQUEST: ShapeId = ShapeId(435);
-    pub const REVOKE_SECURITY_GROUP_EGRESS_RESULT: ShapeId = ShapeId(436);
-    pub const REVOKE_SECURITY_GROUP_INGRESS_REQUEST: ShapeId = ShapeId(437);
-    pub const REVOKE_SECURITY_GROUP_INGRESS_RESULT: ShapeId = ShapeId(438);
-    pub const REVOKED_SECURITY_GROUP_RULE: ShapeId = ShapeId(439);
-    pub const REVOKED_SECURITY_GROUP_RULE_LIST: ShapeId = ShapeId(440);
-    pub const ROOT_DEVICE_TYPE: ShapeId = ShapeId(441);
-    pub const ROOT_DEVICE_TYPE_LIST: ShapeId = ShapeId(442);
-    pub const ROUTE: ShapeId = ShapeId(443);
-    pub const ROUTE_LIST: ShapeId = ShapeId(444);
-    pub const ROUTE_ORIGIN: ShapeId = ShapeId(445);
-    pub const ROUTE_STATE: ShapeId = ShapeId(446);
-    pub const ROUTE_TABLE: ShapeId = ShapeId(447);
-    pub const ROUTE_TABLE_ASSOCIATION: ShapeId = ShapeId(448);
-    pub const ROUTE_TABLE_ASSOCIATION_LIST: ShapeId = ShapeId(449);
-    pub const ROUTE_TABLE_ASSOCIATION_STATE: ShapeId = ShapeId(450);
-    pub const ROUTE_TABLE_ASSOCIATION_STATE_CODE: ShapeId = ShapeId(451);
-    pub const ROUTE_TABLE_ID: ShapeId = ShapeId(452);
-    pub const ROUTE_TABLE_ID_STRING_LIST: ShapeId = ShapeId(453);
-    pub const ROUTE_TABLE_LIST: ShapeId = ShapeId(454);
-    pub const RUN_INSTANCES_MONITORING_ENABLED: ShapeId = ShapeId(455);
-    pub const RUN_INSTANCES_REQUEST: ShapeId = ShapeId(456);
-    pub const RUN_INSTANCES_USER_DATA: ShapeId = ShapeId(457);
-    pub const SCAN_RESULTS: ShapeId = ShapeId(458);
-    pub const SECONDARY_INTERFACE_ID: ShapeId = ShapeId(459);
-    pub const SECONDARY_INTERFACE_STATUS: ShapeId = ShapeId(460);
-    pub const SECONDARY_INTERFACE_TYPE: ShapeId = ShapeId(461);
-    pub const SECONDARY_NETWORK_ID: ShapeId = ShapeId(462);
-    pub const SECONDARY_NETWORK_SUPPORTED_FLAG: ShapeId = ShapeId(463);
-    pub const SECONDARY_SUBNET_ID: ShapeId = ShapeId(464);
-    pub const SECURITY_GROUP: ShapeId = ShapeId(465);
-    pub const SECURITY_GROUP_ID: ShapeId = ShapeId(466);
-    pub const SECURITY_GROUP_ID_STRING_LIST: ShapeId = ShapeId(467);
-    pub const SECURITY_GROUP_LIST: ShapeId = ShapeId(468);
-    pub const SECURITY_GROUP_NAME: ShapeId = ShapeId(469);
-    pub const SECURITY_GROUP_RULE: ShapeId = ShapeId(470);
-    pub const SECURITY_GROUP_RULE_ID: ShapeId = ShapeId(471);
-    pub const SECURITY_GROUP_RULE_ID_LIST: ShapeId = ShapeId(472);
-    pub const SECURITY_GROUP_RULE_LIST: ShapeId = ShapeId(473);
-    pub const SECURITY_GROUP_STRING_LIST: ShapeId = ShapeId(474);
-    pub const SERVICE_MANAGED: ShapeId = ShapeId(475);
-    pub const SEVERITY_LABEL: ShapeId = ShapeId(476);
-    pub const SHUTDOWN_BEHAVIOR: ShapeId = ShapeId(477);
-    pub const SNAPSHOT_ID: ShapeId = ShapeId(478);
-    pub const SPOT_INSTANCE_TYPE: ShapeId = ShapeId(479);
-    pub const SPOT_MARKET_OPTIONS: ShapeId = ShapeId(480);
-    pub const START_INSTANCES_REQUEST: ShapeId = ShapeId(481);
-    pub const START_INSTANCES_RESULT: ShapeId = ShapeId(482);
-    pub const STATE_REASON: ShapeId = ShapeId(483);
-    pub const STATUS_NAME: ShapeId = ShapeId(484);
-    pub const STATUS_TYPE: ShapeId = ShapeId(485);
-    pub const STOP_INSTANCES_REQUEST: ShapeId = ShapeId(486);
-    pub const STOP_INSTANCES_RESULT: ShapeId = ShapeId(487);
-    pub const STRING: ShapeId = ShapeId(488);
-    pub const SUBNET: ShapeId = ShapeId(489);
-    pub const SUBNET_CIDR_ASSOCIATION_ID: ShapeId = ShapeId(490);
-    pub const SUBNET_CIDR_BLOCK_STATE: ShapeId = ShapeId(491);
-    pub const SUBNET_CIDR_BLOCK_STATE_CODE: ShapeId = ShapeId(492);
-    pub const SUBNET_ID: ShapeId = ShapeId(493);
-    pub const SUBNET_ID_STRING_LIST: ShapeId = ShapeId(494);
-    pub const SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION: ShapeId = ShapeId(495);
-    pub const SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_SET: ShapeId = ShapeId(496);
-    pub const SUBNET_LIST: ShapeId = ShapeId(497);
-    pub const SUBNET_STATE: ShapeId = ShapeId(498);
-    pub const SUMMARY_STATUS: ShapeId = ShapeId(499);
-    pub const SUPPORTED_ADDITIONAL_PROCESSOR_FEATURE: ShapeId = ShapeId(500);
-    pub const SUPPORTED_ADDITIONAL_PROCESSOR_FEATURE_LIST: ShapeId = ShapeId(501);
-    pub const SUPPORTED_IN_REGION: ShapeId = ShapeId(502);
-    pub const SUPPORTED_INSTANCE_TYPE_SET: ShapeId = ShapeId(503);
-    pub const TAG: ShapeId = ShapeId(504);
-    pub const TAG_DESCRIPTION: ShapeId = ShapeId(505);
-    pub const TAG_DESCRIPTION_LIST: ShapeId = ShapeId(506);
-    pub const TAG_LIST: ShapeId = ShapeId(507);
-    pub const TAG_SPECIFICATION: ShapeId = ShapeId(508);
-    pub const TAG_SPECIFICATION_LIST: ShapeId = ShapeId(509);
-    pub const TAGGABLE_RESOURCE_ID: ShapeId = ShapeId(510);
-    pub const TENANCY: ShapeId = ShapeId(511);
-    pub const TERMINATE_INSTANCES_REQUEST: ShapeId = ShapeId(512);
-    pub const TERMINATE_INSTANCES_RESULT: ShapeId = ShapeId(513);
-    pub const THREADS_PER_CORE: ShapeId = ShapeId(514);
-    pub const THREADS_PER_CORE_LIST: ShapeId = ShapeId(515);
-    pub const TOTAL_MEDIA_MEMORY: ShapeId = ShapeId(516);
-    pub const TOTAL_NEURON_MEMORY: ShapeId = ShapeId(517);
-    pub const TPM_SUPPORT_VALUES: ShapeId = ShapeId(518);
-    pub const UNSUPPORTED_INSTANCE_TYPE_SET: ShapeId = ShapeId(519);
-    pub const USAGE_CLASS_TYPE: ShapeId = ShapeId(520);
-    pub const USAGE_CLASS_TYPE_LIST: ShapeId = ShapeId(521);
-    pub const USER_ID_GROUP_PAIR: ShapeId = ShapeId(522);
-    pub const USER_ID_GROUP_PAIR_LIST: ShapeId = ShapeId(523);
-    pub const V_CPU_COUNT: ShapeId = ShapeId(524);
-    pub const V_CPU_INFO: ShapeId = ShapeId(525);
-    pub const VALUE_STRING_LIST: ShapeId = ShapeId(526);
-    pub const VIRTUALIZATION_TYPE: ShapeId = ShapeId(527);
-    pub const VIRTUALIZATION_TYPE_LIST: ShapeId = ShapeId(528);
-    pub const VOLUME_TYPE: ShapeId = ShapeId(529);
-    pub const VPC: ShapeId = ShapeId(530);
-    pub const VPC_ATTRIBUTE_NAME: ShapeId = ShapeId(531);
-    pub const VPC_CIDR_BLOCK_ASSOCIATION: ShapeId = ShapeId(532);
-    pub const VPC_CIDR_BLOCK_ASSOCIATION_SET: ShapeId = ShapeId(533);
-    pub const VPC_CIDR_BLOCK_STATE: ShapeId = ShapeId(534);
-    pub const VPC_CIDR_BLOCK_STATE_CODE: ShapeId = ShapeId(535);
-    pub const VPC_ENCRYPTION_CONTROL: ShapeId = ShapeId(536);
-    pub const VPC_ENCRYPTION_CONTROL_EXCLUSION: ShapeId = ShapeId(537);
-    pub const VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE: ShapeId = ShapeId(538);
-    pub const VPC_ENCRYPTION_CONTROL_EXCLUSIONS: ShapeId = ShapeId(539);
-    pub const VPC_ENCRYPTION_CONTROL_ID: ShapeId = ShapeId(540);
-    pub const VPC_ENCRYPTION_CONTROL_MODE: ShapeId = ShapeId(541);
-    pub const VPC_ENCRYPTION_CONTROL_STATE: ShapeId = ShapeId(542);
-    pub const VPC_ID: ShapeId = ShapeId(543);
-    pub const VPC_ID_STRING_LIST: ShapeId = ShapeId(544);
-    pub const VPC_IPV6_CIDR_BLOCK_ASSOCIATION: ShapeId = ShapeId(545);
-    pub const VPC_IPV6_CIDR_BLOCK_ASSOCIATION_SET: ShapeId = ShapeId(546);
-    pub const VPC_LIST: ShapeId = ShapeId(547);
-    pub const VPC_STATE: ShapeId = ShapeId(548);
-    pub const WORKLOAD: ShapeId = ShapeId(549);
-    pub const WORKLOADS_LIST: ShapeId = ShapeId(550);
-    pub const ZONE_ID_STRING_LIST: ShapeId = ShapeId(551);
-    pub const ZONE_NAME_STRING_LIST: ShapeId = ShapeId(552);
-    pub const TOTAL_FPGA_MEMORY: ShapeId = ShapeId(553);
-    pub const TOTAL_GPU_MEMORY: ShapeId = ShapeId(554);
-    pub const TOTAL_INFERENCE_MEMORY: ShapeId = ShapeId(555);
+    pub const ADD_PREFIX_LIST_ENTRIES: ShapeId = ShapeId(6);
+    pub const ADD_PREFIX_LIST_ENTRY: ShapeId = ShapeId(7);
+    pub const ADDITIONAL_FLEXIBLE_NETWORK_INTERFACES: ShapeId = ShapeId(8);
+    pub const ADDRESS: ShapeId = ShapeId(9);
+    pub const ADDRESS_ATTRIBUTE: ShapeId = ShapeId(10);
+    pub const ADDRESS_ATTRIBUTE_NAME: ShapeId = ShapeId(11);
+    pub const ADDRESS_FAMILY: ShapeId = ShapeId(12);
+    pub const ADDRESS_LIST: ShapeId = ShapeId(13);
+    pub const ADDRESS_MAX_RESULTS: ShapeId = ShapeId(14);
+    pub const ADDRESS_SET: ShapeId = ShapeId(15);
+    pub const ALLOCATE_ADDRESS_REQUEST: ShapeId = ShapeId(16);
+    pub const ALLOCATE_ADDRESS_RESULT: ShapeId = ShapeId(17);
+    pub const ALLOCATION_ID: ShapeId = ShapeId(18);
+    pub const ALLOCATION_ID_LIST: ShapeId = ShapeId(19);
+    pub const ALLOCATION_IDS: ShapeId = ShapeId(20);
+    pub const AMD_SEV_SNP_SPECIFICATION: ShapeId = ShapeId(21);
+    pub const APPLICATION_STATUS_SUMMARY: ShapeId = ShapeId(22);
+    pub const ARCHITECTURE_TYPE: ShapeId = ShapeId(23);
+    pub const ARCHITECTURE_TYPE_LIST: ShapeId = ShapeId(24);
+    pub const ARCHITECTURE_VALUES: ShapeId = ShapeId(25);
+    pub const ASSIGN_PRIVATE_IP_ADDRESSES_REQUEST: ShapeId = ShapeId(26);
+    pub const ASSIGN_PRIVATE_IP_ADDRESSES_RESULT: ShapeId = ShapeId(27);
+    pub const ASSIGNED_PRIVATE_IP_ADDRESS: ShapeId = ShapeId(28);
+    pub const ASSIGNED_PRIVATE_IP_ADDRESS_LIST: ShapeId = ShapeId(29);
+    pub const ASSOCIATE_ADDRESS_REQUEST: ShapeId = ShapeId(30);
+    pub const ASSOCIATE_ADDRESS_RESULT: ShapeId = ShapeId(31);
+    pub const ASSOCIATE_ROUTE_TABLE_REQUEST: ShapeId = ShapeId(32);
+    pub const ASSOCIATE_ROUTE_TABLE_RESULT: ShapeId = ShapeId(33);
+    pub const ASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST: ShapeId = ShapeId(34);
+    pub const ASSOCIATE_SUBNET_CIDR_BLOCK_RESULT: ShapeId = ShapeId(35);
+    pub const ASSOCIATE_VPC_CIDR_BLOCK_REQUEST: ShapeId = ShapeId(36);
+    pub const ASSOCIATE_VPC_CIDR_BLOCK_RESULT: ShapeId = ShapeId(37);
+    pub const ASSOCIATED_SUBNET_LIST: ShapeId = ShapeId(38);
+    pub const ASSOCIATION_ID_LIST: ShapeId = ShapeId(39);
+    pub const ATTACH_INTERNET_GATEWAY_REQUEST: ShapeId = ShapeId(40);
+    pub const ATTACH_NETWORK_INTERFACE_REQUEST: ShapeId = ShapeId(41);
+    pub const ATTACH_NETWORK_INTERFACE_RESULT: ShapeId = ShapeId(42);
+    pub const ATTACHMENT_ENA_SRD_SPECIFICATION: ShapeId = ShapeId(43);
+    pub const ATTACHMENT_ENA_SRD_UDP_SPECIFICATION: ShapeId = ShapeId(44);
+    pub const ATTACHMENT_LIMIT_TYPE: ShapeId = ShapeId(45);
+    pub const ATTACHMENT_STATUS: ShapeId = ShapeId(46);
+    pub const ATTRIBUTE_BOOLEAN_VALUE: ShapeId = ShapeId(47);
+    pub const ATTRIBUTE_VALUE: ShapeId = ShapeId(48);
+    pub const AUTHORIZE_SECURITY_GROUP_EGRESS_REQUEST: ShapeId = ShapeId(49);
+    pub const AUTHORIZE_SECURITY_GROUP_EGRESS_RESULT: ShapeId = ShapeId(50);
+    pub const AUTHORIZE_SECURITY_GROUP_INGRESS_REQUEST: ShapeId = ShapeId(51);
+    pub const AUTHORIZE_SECURITY_GROUP_INGRESS_RESULT: ShapeId = ShapeId(52);
+    pub const AUTO_PROVISION_ZONES_STATE: ShapeId = ShapeId(53);
+    pub const AUTO_RECOVERY_FLAG: ShapeId = ShapeId(54);
+    pub const AUTO_SCALING_IPS_STATE: ShapeId = ShapeId(55);
+    pub const AVAILABILITY_MODE: ShapeId = ShapeId(56);
+    pub const AVAILABILITY_ZONE: ShapeId = ShapeId(57);
+    pub const AVAILABILITY_ZONE_GEOGRAPHY: ShapeId = ShapeId(58);
+    pub const AVAILABILITY_ZONE_GEOGRAPHY_LIST: ShapeId = ShapeId(59);
+    pub const AVAILABILITY_ZONE_ID: ShapeId = ShapeId(60);
+    pub const AVAILABILITY_ZONE_LIST: ShapeId = ShapeId(61);
+    pub const AVAILABILITY_ZONE_MESSAGE: ShapeId = ShapeId(62);
+    pub const AVAILABILITY_ZONE_MESSAGE_LIST: ShapeId = ShapeId(63);
+    pub const AVAILABILITY_ZONE_NAME: ShapeId = ShapeId(64);
+    pub const AVAILABILITY_ZONE_OPT_IN_STATUS: ShapeId = ShapeId(65);
+    pub const AVAILABILITY_ZONE_STATE: ShapeId = ShapeId(66);
+    pub const AVAILABILITY_ZONE_SUB_GEOGRAPHY: ShapeId = ShapeId(67);
+    pub const AVAILABILITY_ZONE_SUB_GEOGRAPHY_LIST: ShapeId = ShapeId(68);
+    pub const BANDWIDTH_WEIGHTING_TYPE: ShapeId = ShapeId(69);
+    pub const BANDWIDTH_WEIGHTING_TYPE_LIST: ShapeId = ShapeId(70);
+    pub const BARE_METAL_FLAG: ShapeId = ShapeId(71);
+    pub const BASELINE_BANDWIDTH_IN_GBPS: ShapeId = ShapeId(72);
+    pub const BASELINE_BANDWIDTH_IN_MBPS: ShapeId = ShapeId(73);
+    pub const BASELINE_IOPS: ShapeId = ShapeId(74);
+    pub const BASELINE_THROUGHPUT_IN_M_BPS: ShapeId = ShapeId(75);
+    pub const BLOCK_DEVICE_MAPPING: ShapeId = ShapeId(76);
+    pub const BLOCK_DEVICE_MAPPING_LIST: ShapeId = ShapeId(77);
+    pub const BLOCK_DEVICE_MAPPING_REQUEST_LIST: ShapeId = ShapeId(78);
+    pub const BLOCK_PUBLIC_ACCESS_MODE: ShapeId = ShapeId(79);
+    pub const BLOCK_PUBLIC_ACCESS_STATES: ShapeId = ShapeId(80);
+    pub const BOOLEAN: ShapeId = ShapeId(81);
+    pub const BOOT_MODE_TYPE: ShapeId = ShapeId(82);
+    pub const BOOT_MODE_TYPE_LIST: ShapeId = ShapeId(83);
+    pub const BOOT_MODE_VALUES: ShapeId = ShapeId(84);
+    pub const BOXED_BOOLEAN: ShapeId = ShapeId(85);
+    pub const BURSTABLE_PERFORMANCE_FLAG: ShapeId = ShapeId(86);
+    pub const CAPACITY_RESERVATION_ID: ShapeId = ShapeId(87);
+    pub const CAPACITY_RESERVATION_PREFERENCE: ShapeId = ShapeId(88);
+    pub const CAPACITY_RESERVATION_SPECIFICATION: ShapeId = ShapeId(89);
+    pub const CAPACITY_RESERVATION_SPECIFICATION_RESPONSE: ShapeId = ShapeId(90);
+    pub const CAPACITY_RESERVATION_TARGET: ShapeId = ShapeId(91);
+    pub const CAPACITY_RESERVATION_TARGET_RESPONSE: ShapeId = ShapeId(92);
+    pub const CARRIER_GATEWAY_ID: ShapeId = ShapeId(93);
+    pub const CIDR_BLOCK: ShapeId = ShapeId(94);
+    pub const CIDR_BLOCK_SET: ShapeId = ShapeId(95);
+    pub const COIP_POOL: ShapeId = ShapeId(96);
+    pub const COIP_POOL_ID: ShapeId = ShapeId(97);
+    pub const COIP_POOL_ID_SET: ShapeId = ShapeId(98);
+    pub const COIP_POOL_MAX_RESULTS: ShapeId = ShapeId(99);
+    pub const COIP_POOL_SET: ShapeId = ShapeId(100);
+    pub const CONNECTION_TRACKING_CONFIGURATION: ShapeId = ShapeId(101);
+    pub const CONNECTION_TRACKING_SPECIFICATION_REQUEST: ShapeId = ShapeId(102);
+    pub const CONNECTION_TRACKING_SPECIFICATION_RESPONSE: ShapeId = ShapeId(103);
+    pub const CONNECTIVITY_TYPE: ShapeId = ShapeId(104);
+    pub const CORE_COUNT: ShapeId = ShapeId(105);
+    pub const CORE_COUNT_LIST: ShapeId = ShapeId(106);
+    pub const CORE_NETWORK_ARN: ShapeId = ShapeId(107);
+    pub const CPU_MANUFACTURER_NAME: ShapeId = ShapeId(108);
+    pub const CPU_OPTIONS: ShapeId = ShapeId(109);
+    pub const CPU_OPTIONS_REQUEST: ShapeId = ShapeId(110);
+    pub const CREATE_DEFAULT_SUBNET_REQUEST: ShapeId = ShapeId(111);
+    pub const CREATE_DEFAULT_SUBNET_RESULT: ShapeId = ShapeId(112);
+    pub const CREATE_DEFAULT_VPC_REQUEST: ShapeId = ShapeId(113);
+    pub const CREATE_DEFAULT_VPC_RESULT: ShapeId = ShapeId(114);
+    pub const CREATE_INTERNET_GATEWAY_REQUEST: ShapeId = ShapeId(115);
+    pub const CREATE_INTERNET_GATEWAY_RESULT: ShapeId = ShapeId(116);
+    pub const CREATE_MANAGED_PREFIX_LIST_REQUEST: ShapeId = ShapeId(117);
+    pub const CREATE_MANAGED_PREFIX_LIST_RESULT: ShapeId = ShapeId(118);
+    pub const CREATE_NETWORK_INTERFACE_REQUEST: ShapeId = ShapeId(119);
+    pub const CREATE_NETWORK_INTERFACE_RESULT: ShapeId = ShapeId(120);
+    pub const CREATE_ROUTE_REQUEST: ShapeId = ShapeId(121);
+    pub const CREATE_ROUTE_RESULT: ShapeId = ShapeId(122);
+    pub const CREATE_ROUTE_TABLE_REQUEST: ShapeId = ShapeId(123);
+    pub const CREATE_ROUTE_TABLE_RESULT: ShapeId = ShapeId(124);
+    pub const CREATE_SECURITY_GROUP_REQUEST: ShapeId = ShapeId(125);
+    pub const CREATE_SECURITY_GROUP_RESULT: ShapeId = ShapeId(126);
+    pub const CREATE_SUBNET_REQUEST: ShapeId = ShapeId(127);
+    pub const CREATE_SUBNET_RESULT: ShapeId = ShapeId(128);
+    pub const CREATE_TAGS_REQUEST: ShapeId = ShapeId(129);
+    pub const CREATE_VPC_REQUEST: ShapeId = ShapeId(130);
+    pub const CREATE_VPC_RESULT: ShapeId = ShapeId(131);
+    pub const CREDIT_SPECIFICATION_REQUEST: ShapeId = ShapeId(132);
+    pub const CURRENT_GENERATION_FLAG: ShapeId = ShapeId(133);
+    pub const DIT_MAX_RESULTS: ShapeId = ShapeId(134);
+    pub const DATE_TIME: ShapeId = ShapeId(135);
+    pub const DEDICATED_HOST_FLAG: ShapeId = ShapeId(136);
+    pub const DEFAULT_CONNECTION_TRACKING_CONFIGURATION: ShapeId = ShapeId(137);
+    pub const DEFAULT_ENA_QUEUE_COUNT_PER_INTERFACE: ShapeId = ShapeId(138);
+    pub const DEFAULT_NETWORK_CARD_INDEX: ShapeId = ShapeId(139);
+    pub const DEFAULT_TCP_ESTABLISHED_TIMEOUT: ShapeId = ShapeId(140);
+    pub const DEFAULT_UDP_STREAM_TIMEOUT: ShapeId = ShapeId(141);
+    pub const DEFAULT_UDP_TIMEOUT: ShapeId = ShapeId(142);
+    pub const DELETE_INTERNET_GATEWAY_REQUEST: ShapeId = ShapeId(143);
+    pub const DELETE_MANAGED_PREFIX_LIST_REQUEST: ShapeId = ShapeId(144);
+    pub const DELETE_MANAGED_PREFIX_LIST_RESULT: ShapeId = ShapeId(145);
+    pub const DELETE_NETWORK_INTERFACE_REQUEST: ShapeId = ShapeId(146);
+    pub const DELETE_ROUTE_REQUEST: ShapeId = ShapeId(147);
+    pub const DELETE_ROUTE_TABLE_REQUEST: ShapeId = ShapeId(148);
+    pub const DELETE_SECURITY_GROUP_REQUEST: ShapeId = ShapeId(149);
+    pub const DELETE_SECURITY_GROUP_RESULT: ShapeId = ShapeId(150);
+    pub const DELETE_SUBNET_REQUEST: ShapeId = ShapeId(151);
+    pub const DELETE_TAGS_REQUEST: ShapeId = ShapeId(152);
+    pub const DELETE_VPC_REQUEST: ShapeId = ShapeId(153);
+    pub const DESCRIBE_ACCOUNT_ATTRIBUTES_REQUEST: ShapeId = ShapeId(154);
+    pub const DESCRIBE_ACCOUNT_ATTRIBUTES_RESULT: ShapeId = ShapeId(155);
+    pub const DESCRIBE_ADDRESSES_ATTRIBUTE_REQUEST: ShapeId = ShapeId(156);
+    pub const DESCRIBE_ADDRESSES_ATTRIBUTE_RESULT: ShapeId = ShapeId(157);
+    pub const DESCRIBE_ADDRESSES_REQUEST: ShapeId = ShapeId(158);
+    pub const DESCRIBE_ADDRESSES_RESULT: ShapeId = ShapeId(159);
+    pub const DESCRIBE_AVAILABILITY_ZONES_REQUEST: ShapeId = ShapeId(160);
+    pub const DESCRIBE_AVAILABILITY_ZONES_RESULT: ShapeId = ShapeId(161);
+    pub const DESCRIBE_COIP_POOLS_REQUEST: ShapeId = ShapeId(162);
+    pub const DESCRIBE_COIP_POOLS_RESULT: ShapeId = ShapeId(163);
+    pub const DESCRIBE_DHCP_OPTIONS_MAX_RESULTS: ShapeId = ShapeId(164);
+    pub const DESCRIBE_DHCP_OPTIONS_REQUEST: ShapeId = ShapeId(165);
+    pub const DESCRIBE_DHCP_OPTIONS_RESULT: ShapeId = ShapeId(166);
+    pub const DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_MAX_RESULTS: ShapeId = ShapeId(167);
+    pub const DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_REQUEST: ShapeId = ShapeId(168);
+    pub const DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_RESULT: ShapeId = ShapeId(169);
+    pub const DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS_MAX_RESULTS: ShapeId = ShapeId(170);
+    pub const DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS_REQUEST: ShapeId = ShapeId(171);
+    pub const DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS_RESULT: ShapeId = ShapeId(172);
+    pub const DESCRIBE_IMAGES_REQUEST: ShapeId = ShapeId(173);
+    pub const DESCRIBE_IMAGES_RESULT: ShapeId = ShapeId(174);
+    pub const DESCRIBE_INSTANCE_ATTRIBUTE_REQUEST: ShapeId = ShapeId(175);
+    pub const DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_MAX_RESULTS: ShapeId = ShapeId(176);
+    pub const DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_REQUEST: ShapeId = ShapeId(177);
+    pub const DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_RESULT: ShapeId = ShapeId(178);
+    pub const DESCRIBE_INSTANCE_STATUS_REQUEST: ShapeId = ShapeId(179);
+    pub const DESCRIBE_INSTANCE_STATUS_RESULT: ShapeId = ShapeId(180);
+    pub const DESCRIBE_INSTANCE_TYPES_REQUEST: ShapeId = ShapeId(181);
+    pub const DESCRIBE_INSTANCE_TYPES_RESULT: ShapeId = ShapeId(182);
+    pub const DESCRIBE_INSTANCES_REQUEST: ShapeId = ShapeId(183);
+    pub const DESCRIBE_INSTANCES_RESULT: ShapeId = ShapeId(184);
+    pub const DESCRIBE_INTERNET_GATEWAYS_MAX_RESULTS: ShapeId = ShapeId(185);
+    pub const DESCRIBE_INTERNET_GATEWAYS_REQUEST: ShapeId = ShapeId(186);
+    pub const DESCRIBE_INTERNET_GATEWAYS_RESULT: ShapeId = ShapeId(187);
+    pub const DESCRIBE_IPAM_POOLS_REQUEST: ShapeId = ShapeId(188);
+    pub const DESCRIBE_IPAM_POOLS_RESULT: ShapeId = ShapeId(189);
+    pub const DESCRIBE_KEY_PAIRS_REQUEST: ShapeId = ShapeId(190);
+    pub const DESCRIBE_KEY_PAIRS_RESULT: ShapeId = ShapeId(191);
+    pub const DESCRIBE_MANAGED_PREFIX_LISTS_REQUEST: ShapeId = ShapeId(192);
+    pub const DESCRIBE_MANAGED_PREFIX_LISTS_RESULT: ShapeId = ShapeId(193);
+    pub const DESCRIBE_NAT_GATEWAYS_MAX_RESULTS: ShapeId = ShapeId(194);
+    pub const DESCRIBE_NAT_GATEWAYS_REQUEST: ShapeId = ShapeId(195);
+    pub const DESCRIBE_NAT_GATEWAYS_RESULT: ShapeId = ShapeId(196);
+    pub const DESCRIBE_NETWORK_ACLS_MAX_RESULTS: ShapeId = ShapeId(197);
+    pub const DESCRIBE_NETWORK_ACLS_REQUEST: ShapeId = ShapeId(198);
+    pub const DESCRIBE_NETWORK_ACLS_RESULT: ShapeId = ShapeId(199);
+    pub const DESCRIBE_NETWORK_INTERFACE_ATTRIBUTE_REQUEST: ShapeId = ShapeId(200);
+    pub const DESCRIBE_NETWORK_INTERFACE_ATTRIBUTE_RESULT: ShapeId = ShapeId(201);
+    pub const DESCRIBE_NETWORK_INTERFACES_MAX_RESULTS: ShapeId = ShapeId(202);
+    pub const DESCRIBE_NETWORK_INTERFACES_REQUEST: ShapeId = ShapeId(203);
+    pub const DESCRIBE_NETWORK_INTERFACES_RESULT: ShapeId = ShapeId(204);
+    pub const DESCRIBE_PREFIX_LISTS_REQUEST: ShapeId = ShapeId(205);
+    pub const DESCRIBE_PREFIX_LISTS_RESULT: ShapeId = ShapeId(206);
+    pub const DESCRIBE_REGIONS_REQUEST: ShapeId = ShapeId(207);
+    pub const DESCRIBE_REGIONS_RESULT: ShapeId = ShapeId(208);
+    pub const DESCRIBE_ROUTE_TABLES_MAX_RESULTS: ShapeId = ShapeId(209);
+    pub const DESCRIBE_ROUTE_TABLES_REQUEST: ShapeId = ShapeId(210);
+    pub const DESCRIBE_ROUTE_TABLES_RESULT: ShapeId = ShapeId(211);
+    pub const DESCRIBE_SECURITY_GROUP_RULES_MAX_RESULTS: ShapeId = ShapeId(212);
+    pub const DESCRIBE_SECURITY_GROUP_RULES_REQUEST: ShapeId = ShapeId(213);
+    pub const DESCRIBE_SECURITY_GROUP_RULES_RESULT: ShapeId = ShapeId(214);
+    pub const DESCRIBE_SECURITY_GROUPS_MAX_RESULTS: ShapeId = ShapeId(215);
+    pub const DESCRIBE_SECURITY_GROUPS_REQUEST: ShapeId = ShapeId(216);
+    pub const DESCRIBE_SECURITY_GROUPS_RESULT: ShapeId = ShapeId(217);
+    pub const DESCRIBE_SUBNETS_MAX_RESULTS: ShapeId = ShapeId(218);
+    pub const DESCRIBE_SUBNETS_REQUEST: ShapeId = ShapeId(219);
+    pub const DESCRIBE_SUBNETS_RESULT: ShapeId = ShapeId(220);
+    pub const DESCRIBE_TAGS_REQUEST: ShapeId = ShapeId(221);
+    pub const DESCRIBE_TAGS_RESULT: ShapeId = ShapeId(222);
+    pub const DESCRIBE_VOLUMES_REQUEST: ShapeId = ShapeId(223);
+    pub const DESCRIBE_VOLUMES_RESULT: ShapeId = ShapeId(224);
+    pub const DESCRIBE_VPC_ATTRIBUTE_REQUEST: ShapeId = ShapeId(225);
+    pub const DESCRIBE_VPC_ATTRIBUTE_RESULT: ShapeId = ShapeId(226);
+    pub const DESCRIBE_VPC_ENDPOINTS_REQUEST: ShapeId = ShapeId(227);
+    pub const DESCRIBE_VPC_ENDPOINTS_RESULT: ShapeId = ShapeId(228);
+    pub const DESCRIBE_VPC_PEERING_CONNECTIONS_MAX_RESULTS: ShapeId = ShapeId(229);
+    pub const DESCRIBE_VPC_PEERING_CONNECTIONS_REQUEST: ShapeId = ShapeId(230);
+    pub const DESCRIBE_VPC_PEERING_CONNECTIONS_RESULT: ShapeId = ShapeId(231);
+    pub const DESCRIBE_VPCS_MAX_RESULTS: ShapeId = ShapeId(232);
+    pub const DESCRIBE_VPCS_REQUEST: ShapeId = ShapeId(233);
+    pub const DESCRIBE_VPCS_RESULT: ShapeId = ShapeId(234);
+    pub const DETACH_INTERNET_GATEWAY_REQUEST: ShapeId = ShapeId(235);
+    pub const DETACH_NETWORK_INTERFACE_REQUEST: ShapeId = ShapeId(236);
+    pub const DEVICE_TYPE: ShapeId = ShapeId(237);
+    pub const DHCP_CONFIGURATION: ShapeId = ShapeId(238);
+    pub const DHCP_CONFIGURATION_LIST: ShapeId = ShapeId(239);
+    pub const DHCP_CONFIGURATION_VALUE_LIST: ShapeId = ShapeId(240);
+    pub const DHCP_OPTIONS: ShapeId = ShapeId(241);
+    pub const DHCP_OPTIONS_ID: ShapeId = ShapeId(242);
+    pub const DHCP_OPTIONS_ID_STRING_LIST: ShapeId = ShapeId(243);
+    pub const DHCP_OPTIONS_LIST: ShapeId = ShapeId(244);
+    pub const DISASSOCIATE_ADDRESS_REQUEST: ShapeId = ShapeId(245);
+    pub const DISASSOCIATE_ROUTE_TABLE_REQUEST: ShapeId = ShapeId(246);
+    pub const DISASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST: ShapeId = ShapeId(247);
+    pub const DISASSOCIATE_SUBNET_CIDR_BLOCK_RESULT: ShapeId = ShapeId(248);
+    pub const DISASSOCIATE_VPC_CIDR_BLOCK_REQUEST: ShapeId = ShapeId(249);
+    pub const DISASSOCIATE_VPC_CIDR_BLOCK_RESULT: ShapeId = ShapeId(250);
+    pub const DISK_COUNT: ShapeId = ShapeId(251);
+    pub const DISK_INFO: ShapeId = ShapeId(252);
+    pub const DISK_INFO_LIST: ShapeId = ShapeId(253);
+    pub const DISK_SIZE: ShapeId = ShapeId(254);
+    pub const DISK_TYPE: ShapeId = ShapeId(255);
+    pub const DNS_ENTRY: ShapeId = ShapeId(256);
+    pub const DNS_ENTRY_SET: ShapeId = ShapeId(257);
+    pub const DNS_OPTIONS: ShapeId = ShapeId(258);
+    pub const DNS_RECORD_IP_TYPE: ShapeId = ShapeId(259);
+    pub const DOMAIN_TYPE: ShapeId = ShapeId(260);
+    pub const EBS_BLOCK_DEVICE: ShapeId = ShapeId(261);
+    pub const EBS_CARD_INDEX: ShapeId = ShapeId(262);
+    pub const EBS_CARD_INFO: ShapeId = ShapeId(263);
+    pub const EBS_CARD_INFO_LIST: ShapeId = ShapeId(264);
+    pub const EBS_ENCRYPTION_SUPPORT: ShapeId = ShapeId(265);
+    pub const EBS_INFO: ShapeId = ShapeId(266);
+    pub const EBS_INSTANCE_BLOCK_DEVICE: ShapeId = ShapeId(267);
+    pub const EBS_INSTANCE_BLOCK_DEVICE_SPECIFICATION: ShapeId = ShapeId(268);
+    pub const EBS_NVME_SUPPORT: ShapeId = ShapeId(269);
+    pub const EBS_OPTIMIZED_INFO: ShapeId = ShapeId(270);
+    pub const EBS_OPTIMIZED_SUPPORT: ShapeId = ShapeId(271);
+    pub const EBS_STATUS_DETAILS: ShapeId = ShapeId(272);
+    pub const EBS_STATUS_DETAILS_LIST: ShapeId = ShapeId(273);
+    pub const EBS_STATUS_SUMMARY: ShapeId = ShapeId(274);
+    pub const EFA_INFO: ShapeId = ShapeId(275);
+    pub const EFA_SUPPORTED_FLAG: ShapeId = ShapeId(276);
+    pub const EGRESS_ONLY_INTERNET_GATEWAY: ShapeId = ShapeId(277);
+    pub const EGRESS_ONLY_INTERNET_GATEWAY_ID: ShapeId = ShapeId(278);
+    pub const EGRESS_ONLY_INTERNET_GATEWAY_ID_LIST: ShapeId = ShapeId(279);
+    pub const EGRESS_ONLY_INTERNET_GATEWAY_LIST: ShapeId = ShapeId(280);
+    pub const EIP_ALLOCATION_PUBLIC_IP: ShapeId = ShapeId(281);
+    pub const ELASTIC_GPU_ASSOCIATION: ShapeId = ShapeId(282);
+    pub const ELASTIC_GPU_ASSOCIATION_LIST: ShapeId = ShapeId(283);
+    pub const ELASTIC_GPU_ID: ShapeId = ShapeId(284);
+    pub const ELASTIC_GPU_SPECIFICATION: ShapeId = ShapeId(285);
+    pub const ELASTIC_GPU_SPECIFICATIONS: ShapeId = ShapeId(286);
+    pub const ELASTIC_INFERENCE_ACCELERATOR: ShapeId = ShapeId(287);
+    pub const ELASTIC_INFERENCE_ACCELERATOR_ASSOCIATION: ShapeId = ShapeId(288);
+    pub const ELASTIC_INFERENCE_ACCELERATOR_ASSOCIATION_LIST: ShapeId = ShapeId(289);
+    pub const ELASTIC_INFERENCE_ACCELERATOR_COUNT: ShapeId = ShapeId(290);
+    pub const ELASTIC_INFERENCE_ACCELERATORS: ShapeId = ShapeId(291);
+    pub const ELASTIC_IP_ASSOCIATION_ID: ShapeId = ShapeId(292);
+    pub const ENA_SRD_SPECIFICATION: ShapeId = ShapeId(293);
+    pub const ENA_SRD_SPECIFICATION_REQUEST: ShapeId = ShapeId(294);
+    pub const ENA_SRD_SUPPORTED: ShapeId = ShapeId(295);
+    pub const ENA_SRD_UDP_SPECIFICATION: ShapeId = ShapeId(296);
+    pub const ENA_SRD_UDP_SPECIFICATION_REQUEST: ShapeId = ShapeId(297);
+    pub const ENA_SUPPORT: ShapeId = ShapeId(298);
+    pub const ENCLAVE_OPTIONS: ShapeId = ShapeId(299);
+    pub const ENCLAVE_OPTIONS_REQUEST: ShapeId = ShapeId(300);
+    pub const ENCRYPTION_IN_TRANSIT_SUPPORTED: ShapeId = ShapeId(301);
+    pub const EPHEMERAL_NVME_SUPPORT: ShapeId = ShapeId(302);
+    pub const EVENT_CODE: ShapeId = ShapeId(303);
+    pub const EXECUTABLE_BY_STRING_LIST: ShapeId = ShapeId(304);
+    pub const FILTER: ShapeId = ShapeId(305);
+    pub const FILTER_LIST: ShapeId = ShapeId(306);
+    pub const FLEXIBLE_ENA_QUEUES_SUPPORT: ShapeId = ShapeId(307);
+    pub const FPGA_DEVICE_COUNT: ShapeId = ShapeId(308);
+    pub const FPGA_DEVICE_INFO: ShapeId = ShapeId(309);
+    pub const FPGA_DEVICE_INFO_LIST: ShapeId = ShapeId(310);
+    pub const FPGA_DEVICE_MANUFACTURER_NAME: ShapeId = ShapeId(311);
+    pub const FPGA_DEVICE_MEMORY_INFO: ShapeId = ShapeId(312);
+    pub const FPGA_DEVICE_MEMORY_SIZE: ShapeId = ShapeId(313);
+    pub const FPGA_DEVICE_NAME: ShapeId = ShapeId(314);
+    pub const FPGA_INFO: ShapeId = ShapeId(315);
+    pub const FREE_TIER_ELIGIBLE_FLAG: ShapeId = ShapeId(316);
+    pub const GET_MANAGED_PREFIX_LIST_ENTRIES_REQUEST: ShapeId = ShapeId(317);
+    pub const GET_MANAGED_PREFIX_LIST_ENTRIES_RESULT: ShapeId = ShapeId(318);
+    pub const GET_SECURITY_GROUPS_FOR_VPC_REQUEST: ShapeId = ShapeId(319);
+    pub const GET_SECURITY_GROUPS_FOR_VPC_REQUEST_MAX_RESULTS: ShapeId = ShapeId(320);
+    pub const GET_SECURITY_GROUPS_FOR_VPC_RESULT: ShapeId = ShapeId(321);
+    pub const GPU_DEVICE_COUNT: ShapeId = ShapeId(322);
+    pub const GPU_DEVICE_INFO: ShapeId = ShapeId(323);
+    pub const GPU_DEVICE_INFO_LIST: ShapeId = ShapeId(324);
+    pub const GPU_DEVICE_MANUFACTURER_NAME: ShapeId = ShapeId(325);
+    pub const GPU_DEVICE_MEMORY_INFO: ShapeId = ShapeId(326);
+    pub const GPU_DEVICE_MEMORY_SIZE: ShapeId = ShapeId(327);
+    pub const GPU_DEVICE_NAME: ShapeId = ShapeId(328);
+    pub const GPU_INFO: ShapeId = ShapeId(329);
+    pub const GPU_PARTITION_SIZE: ShapeId = ShapeId(330);
+    pub const GROUP_ID_STRING_LIST: ShapeId = ShapeId(331);
+    pub const GROUP_IDENTIFIER: ShapeId = ShapeId(332);
+    pub const GROUP_IDENTIFIER_LIST: ShapeId = ShapeId(333);
+    pub const GROUP_IDENTIFIER_SET: ShapeId = ShapeId(334);
+    pub const GROUP_NAME_STRING_LIST: ShapeId = ShapeId(335);
+    pub const HIBERNATION_FLAG: ShapeId = ShapeId(336);
+    pub const HIBERNATION_OPTIONS: ShapeId = ShapeId(337);
+    pub const HIBERNATION_OPTIONS_REQUEST: ShapeId = ShapeId(338);
+    pub const HOSTNAME_TYPE: ShapeId = ShapeId(339);
+    pub const HTTP_TOKENS_STATE: ShapeId = ShapeId(340);
+    pub const HYPERVISOR_TYPE: ShapeId = ShapeId(341);
+    pub const IAM_INSTANCE_PROFILE: ShapeId = ShapeId(342);
+    pub const IAM_INSTANCE_PROFILE_ASSOCIATION: ShapeId = ShapeId(343);
+    pub const IAM_INSTANCE_PROFILE_ASSOCIATION_ID: ShapeId = ShapeId(344);
+    pub const IAM_INSTANCE_PROFILE_ASSOCIATION_SET: ShapeId = ShapeId(345);
+    pub const IAM_INSTANCE_PROFILE_ASSOCIATION_STATE: ShapeId = ShapeId(346);
+    pub const IAM_INSTANCE_PROFILE_SPECIFICATION: ShapeId = ShapeId(347);
+    pub const ICMP_TYPE_CODE: ShapeId = ShapeId(348);
+    pub const IMAGE: ShapeId = ShapeId(349);
+    pub const IMAGE_ID: ShapeId = ShapeId(350);
+    pub const IMAGE_ID_STRING_LIST: ShapeId = ShapeId(351);
+    pub const IMAGE_LIST: ShapeId = ShapeId(352);
+    pub const IMAGE_STATE: ShapeId = ShapeId(353);
+    pub const IMAGE_TYPE_VALUES: ShapeId = ShapeId(354);
+    pub const IMAGE_WATERMARK: ShapeId = ShapeId(355);
+    pub const IMAGE_WATERMARK_LIST: ShapeId = ShapeId(356);
+    pub const IMDS_SUPPORT_VALUES: ShapeId = ShapeId(357);
+    pub const INCLUDE_UNSUPPORTED_IN_REGION: ShapeId = ShapeId(358);
+    pub const INFERENCE_ACCELERATOR_INFO: ShapeId = ShapeId(359);
+    pub const INFERENCE_DEVICE_COUNT: ShapeId = ShapeId(360);
+    pub const INFERENCE_DEVICE_INFO: ShapeId = ShapeId(361);
+    pub const INFERENCE_DEVICE_INFO_LIST: ShapeId = ShapeId(362);
+    pub const INFERENCE_DEVICE_MANUFACTURER_NAME: ShapeId = ShapeId(363);
+    pub const INFERENCE_DEVICE_MEMORY_INFO: ShapeId = ShapeId(364);
+    pub const INFERENCE_DEVICE_MEMORY_SIZE: ShapeId = ShapeId(365);
+    pub const INFERENCE_DEVICE_NAME: ShapeId = ShapeId(366);
+    pub const INSTANCE: ShapeId = ShapeId(367);
+    pub const INSTANCE_ATTACHMENT_ENA_SRD_SPECIFICATION: ShapeId = ShapeId(368);
+    pub const INSTANCE_ATTACHMENT_ENA_SRD_UDP_SPECIFICATION: ShapeId = ShapeId(369);
+    pub const INSTANCE_ATTRIBUTE: ShapeId = ShapeId(370);
+    pub const INSTANCE_ATTRIBUTE_NAME: ShapeId = ShapeId(371);
+    pub const INSTANCE_AUTO_RECOVERY_STATE: ShapeId = ShapeId(372);
+    pub const INSTANCE_BANDWIDTH_WEIGHTING: ShapeId = ShapeId(373);
+    pub const INSTANCE_BLOCK_DEVICE_MAPPING: ShapeId = ShapeId(374);
+    pub const INSTANCE_BLOCK_DEVICE_MAPPING_LIST: ShapeId = ShapeId(375);
+    pub const INSTANCE_BLOCK_DEVICE_MAPPING_SPECIFICATION: ShapeId = ShapeId(376);
+    pub const INSTANCE_BLOCK_DEVICE_MAPPING_SPECIFICATION_LIST: ShapeId = ShapeId(377);
+    pub const INSTANCE_BOOT_MODE_VALUES: ShapeId = ShapeId(378);
+    pub const INSTANCE_CREDIT_SPECIFICATION: ShapeId = ShapeId(379);
+    pub const INSTANCE_CREDIT_SPECIFICATION_LIST: ShapeId = ShapeId(380);
+    pub const INSTANCE_EVENT_ID: ShapeId = ShapeId(381);
+    pub const INSTANCE_ID: ShapeId = ShapeId(382);
+    pub const INSTANCE_ID_STRING_LIST: ShapeId = ShapeId(383);
+    pub const INSTANCE_INTERRUPTION_BEHAVIOR: ShapeId = ShapeId(384);
+    pub const INSTANCE_IPV4_PREFIX: ShapeId = ShapeId(385);
+    pub const INSTANCE_IPV4_PREFIX_LIST: ShapeId = ShapeId(386);
+    pub const INSTANCE_IPV6_ADDRESS: ShapeId = ShapeId(387);
+    pub const INSTANCE_IPV6_ADDRESS_LIST: ShapeId = ShapeId(388);
+    pub const INSTANCE_IPV6_PREFIX: ShapeId = ShapeId(389);
+    pub const INSTANCE_IPV6_PREFIX_LIST: ShapeId = ShapeId(390);
+    pub const INSTANCE_LIFECYCLE_TYPE: ShapeId = ShapeId(391);
+    pub const INSTANCE_LIST: ShapeId = ShapeId(392);
+    pub const INSTANCE_MAINTENANCE_OPTIONS: ShapeId = ShapeId(393);
+    pub const INSTANCE_MAINTENANCE_OPTIONS_REQUEST: ShapeId = ShapeId(394);
+    pub const INSTANCE_MARKET_OPTIONS_REQUEST: ShapeId = ShapeId(395);
+    pub const INSTANCE_METADATA_ENDPOINT_STATE: ShapeId = ShapeId(396);
+    pub const INSTANCE_METADATA_OPTIONS_REQUEST: ShapeId = ShapeId(397);
+    pub const INSTANCE_METADATA_OPTIONS_RESPONSE: ShapeId = ShapeId(398);
+    pub const INSTANCE_METADATA_OPTIONS_STATE: ShapeId = ShapeId(399);
+    pub const INSTANCE_METADATA_PROTOCOL_STATE: ShapeId = ShapeId(400);
+    pub const INSTANCE_METADATA_TAGS_STATE: ShapeId = ShapeId(401);
+    pub const INSTANCE_NETWORK_INTERFACE: ShapeId = ShapeId(402);
+    pub const INSTANCE_NETWORK_INTERFACE_ASSOCIATION: ShapeId = ShapeId(403);
+    pub const INSTANCE_NETWORK_INTERFACE_ATTACHMENT: ShapeId = ShapeId(404);
+    pub const INSTANCE_NETWORK_INTERFACE_LIST: ShapeId = ShapeId(405);
+    pub const INSTANCE_NETWORK_INTERFACE_SPECIFICATION: ShapeId = ShapeId(406);
+    pub const INSTANCE_NETWORK_INTERFACE_SPECIFICATION_LIST: ShapeId = ShapeId(407);
+    pub const INSTANCE_NETWORK_PERFORMANCE_OPTIONS: ShapeId = ShapeId(408);
+    pub const INSTANCE_NETWORK_PERFORMANCE_OPTIONS_REQUEST: ShapeId = ShapeId(409);
+    pub const INSTANCE_PRIVATE_IP_ADDRESS: ShapeId = ShapeId(410);
+    pub const INSTANCE_PRIVATE_IP_ADDRESS_LIST: ShapeId = ShapeId(411);
+    pub const INSTANCE_REBOOT_MIGRATION_STATE: ShapeId = ShapeId(412);
+    pub const INSTANCE_SECONDARY_INTERFACE: ShapeId = ShapeId(413);
+    pub const INSTANCE_SECONDARY_INTERFACE_ATTACHMENT: ShapeId = ShapeId(414);
+    pub const INSTANCE_SECONDARY_INTERFACE_LIST: ShapeId = ShapeId(415);
+    pub const INSTANCE_SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS: ShapeId = ShapeId(416);
+    pub const INSTANCE_SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_LIST: ShapeId = ShapeId(417);
+    pub const INSTANCE_SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_LIST_REQUEST: ShapeId = ShapeId(418);
+    pub const INSTANCE_SECONDARY_INTERFACE_PRIVATE_IP_ADDRESS_REQUEST: ShapeId = ShapeId(419);
+    pub const INSTANCE_SECONDARY_INTERFACE_SPECIFICATION_LIST_REQUEST: ShapeId = ShapeId(420);
+    pub const INSTANCE_SECONDARY_INTERFACE_SPECIFICATION_REQUEST: ShapeId = ShapeId(421);
+    pub const INSTANCE_STATE: ShapeId = ShapeId(422);
+    pub const INSTANCE_STATE_CHANGE: ShapeId = ShapeId(423);
+    pub const INSTANCE_STATE_CHANGE_LIST: ShapeId = ShapeId(424);
+    pub const INSTANCE_STATE_NAME: ShapeId = ShapeId(425);
+    pub const INSTANCE_STATUS: ShapeId = ShapeId(426);
+    pub const INSTANCE_STATUS_DETAILS: ShapeId = ShapeId(427);
+    pub const INSTANCE_STATUS_DETAILS_LIST: ShapeId = ShapeId(428);
+    pub const INSTANCE_STATUS_EVENT: ShapeId = ShapeId(429);
+    pub const INSTANCE_STATUS_EVENT_LIST: ShapeId = ShapeId(430);
+    pub const INSTANCE_STATUS_LIST: ShapeId = ShapeId(431);
+    pub const INSTANCE_STATUS_SUMMARY: ShapeId = ShapeId(432);
+    pub const INSTANCE_STORAGE_ENCRYPTION_SUPPORT: ShapeId = ShapeId(433);
+    pub const INSTANCE_STORAGE_FLAG: ShapeId = ShapeId(434);
+    pub const INSTANCE_STORAGE_INFO: ShapeId = ShapeId(435);
+    pub const INSTANCE_TYPE: ShapeId = ShapeId(436);
+    pub const INSTANCE_TYPE_HYPERVISOR: ShapeId = ShapeId(437);
+    pub const INSTANCE_TYPE_INFO: ShapeId = ShapeId(438);
+    pub const INSTANCE_TYPE_INFO_LIST: ShapeId = ShapeId(439);
+    pub const INSTANCE_TYPE_ITEM: ShapeId = ShapeId(440);
+    pub const INSTANCE_TYPE_SPECIFICATION: ShapeId = ShapeId(441);
+    pub const INTEGER: ShapeId = ShapeId(442);
+    pub const INTERNET_GATEWAY: ShapeId = ShapeId(443);
+    pub const INTERNET_GATEWAY_ATTACHMENT: ShapeId = ShapeId(444);
+    pub const INTERNET_GATEWAY_ATTACHMENT_LIST: ShapeId = ShapeId(445);
+    pub const INTERNET_GATEWAY_ID: ShapeId = ShapeId(446);
+    pub const INTERNET_GATEWAY_ID_LIST: ShapeId = ShapeId(447);
+    pub const INTERNET_GATEWAY_LIST: ShapeId = ShapeId(448);
+    pub const IP_ADDRESS_TYPE: ShapeId = ShapeId(449);
+    pub const IP_PERMISSION: ShapeId = ShapeId(450);
+    pub const IP_PERMISSION_LIST: ShapeId = ShapeId(451);
+    pub const IP_PREFIX_LIST: ShapeId = ShapeId(452);
+    pub const IP_RANGE: ShapeId = ShapeId(453);
+    pub const IP_RANGE_LIST: ShapeId = ShapeId(454);
+    pub const IP_SOURCE: ShapeId = ShapeId(455);
+    pub const IPAM_MAX_RESULTS: ShapeId = ShapeId(456);
+    pub const IPAM_NETMASK_LENGTH: ShapeId = ShapeId(457);
+    pub const IPAM_POOL: ShapeId = ShapeId(458);
+    pub const IPAM_POOL_AWS_SERVICE: ShapeId = ShapeId(459);
+    pub const IPAM_POOL_ID: ShapeId = ShapeId(460);
+    pub const IPAM_POOL_PUBLIC_IP_SOURCE: ShapeId = ShapeId(461);
+    pub const IPAM_POOL_SET: ShapeId = ShapeId(462);
+    pub const IPAM_POOL_SOURCE_RESOURCE: ShapeId = ShapeId(463);
+    pub const IPAM_POOL_SOURCE_RESOURCE_TYPE: ShapeId = ShapeId(464);
+    pub const IPAM_POOL_STATE: ShapeId = ShapeId(465);
+    pub const IPAM_RESOURCE_TAG: ShapeId = ShapeId(466);
+    pub const IPAM_RESOURCE_TAG_LIST: ShapeId = ShapeId(467);
+    pub const IPAM_SCOPE_TYPE: ShapeId = ShapeId(468);
+    pub const IPV4_ADDRESSES_PER_SECONDARY_INTERFACE: ShapeId = ShapeId(469);
+    pub const IPV4_POOL_COIP_ID: ShapeId = ShapeId(470);
+    pub const IPV4_POOL_EC2_ID: ShapeId = ShapeId(471);
+    pub const IPV4_PREFIX_LIST: ShapeId = ShapeId(472);
+    pub const IPV4_PREFIX_SPECIFICATION: ShapeId = ShapeId(473);
+    pub const IPV4_PREFIX_SPECIFICATION_REQUEST: ShapeId = ShapeId(474);
+    pub const IPV4_PREFIXES_LIST: ShapeId = ShapeId(475);
+    pub const IPV6_ADDRESS_ATTRIBUTE: ShapeId = ShapeId(476);
+    pub const IPV6_CIDR_BLOCK: ShapeId = ShapeId(477);
+    pub const IPV6_CIDR_BLOCK_SET: ShapeId = ShapeId(478);
+    pub const IPV6_FLAG: ShapeId = ShapeId(479);
+    pub const IPV6_POOL_EC2_ID: ShapeId = ShapeId(480);
+    pub const IPV6_PREFIX_LIST: ShapeId = ShapeId(481);
+    pub const IPV6_PREFIX_SPECIFICATION: ShapeId = ShapeId(482);
+    pub const IPV6_PREFIX_SPECIFICATION_REQUEST: ShapeId = ShapeId(483);
+    pub const IPV6_PREFIXES_LIST: ShapeId = ShapeId(484);
+    pub const IPV6_RANGE: ShapeId = ShapeId(485);
+    pub const IPV6_RANGE_LIST: ShapeId = ShapeId(486);
+    pub const KERNEL_ID: ShapeId = ShapeId(487);
+    pub const KEY_NAME_STRING_LIST: ShapeId = ShapeId(488);
+    pub const KEY_PAIR_ID: ShapeId = ShapeId(489);
+    pub const KEY_PAIR_ID_STRING_LIST: ShapeId = ShapeId(490);
+    pub const KEY_PAIR_INFO: ShapeId = ShapeId(491);
+    pub const KEY_PAIR_LIST: ShapeId = ShapeId(492);
+    pub const KEY_PAIR_NAME: ShapeId = ShapeId(493);
+    pub const KEY_TYPE: ShapeId = ShapeId(494);
+    pub const LAST_ERROR: ShapeId = ShapeId(495);
+    pub const LAUNCH_TEMPLATE_ID: ShapeId = ShapeId(496);
+    pub const LAUNCH_TEMPLATE_SPECIFICATION: ShapeId = ShapeId(497);
+    pub const LICENSE_CONFIGURATION: ShapeId = ShapeId(498);
+    pub const LICENSE_CONFIGURATION_REQUEST: ShapeId = ShapeId(499);
+    pub const LICENSE_LIST: ShapeId = ShapeId(500);
+    pub const LICENSE_SPECIFICATION_LIST_REQUEST: ShapeId = ShapeId(501);
+    pub const LOCAL_GATEWAY_ID: ShapeId = ShapeId(502);
+    pub const LOCAL_GATEWAY_ROUTETABLE_ID: ShapeId = ShapeId(503);
+    pub const LOGICAL_GPU_COUNT: ShapeId = ShapeId(504);
+    pub const LONG: ShapeId = ShapeId(505);
+    pub const MANAGED_PREFIX_LIST: ShapeId = ShapeId(506);
+    pub const MANAGED_PREFIX_LIST_SET: ShapeId = ShapeId(507);
+    pub const MARKET_TYPE: ShapeId = ShapeId(508);
+    pub const MAX_IPV4_ADDR_PER_INTERFACE: ShapeId = ShapeId(509);
+    pub const MAX_IPV6_ADDR_PER_INTERFACE: ShapeId = ShapeId(510);
+    pub const MAX_NETWORK_INTERFACES: ShapeId = ShapeId(511);
+    pub const MAXIMUM_BANDWIDTH_IN_MBPS: ShapeId = ShapeId(512);
+    pub const MAXIMUM_EBS_ATTACHMENTS: ShapeId = ShapeId(513);
+    pub const MAXIMUM_EBS_CARDS: ShapeId = ShapeId(514);
+    pub const MAXIMUM_EFA_INTERFACES: ShapeId = ShapeId(515);
+    pub const MAXIMUM_ENA_QUEUE_COUNT: ShapeId = ShapeId(516);
+    pub const MAXIMUM_ENA_QUEUE_COUNT_PER_INTERFACE: ShapeId = ShapeId(517);
+    pub const MAXIMUM_IOPS: ShapeId = ShapeId(518);
+    pub const MAXIMUM_NETWORK_CARDS: ShapeId = ShapeId(519);
+    pub const MAXIMUM_SECONDARY_NETWORK_INTERFACES: ShapeId = ShapeId(520);
+    pub const MAXIMUM_THROUGHPUT_IN_M_BPS: ShapeId = ShapeId(521);
+    pub const MEDIA_ACCELERATOR_INFO: ShapeId = ShapeId(522);
+    pub const MEDIA_DEVICE_COUNT: ShapeId = ShapeId(523);
+    pub const MEDIA_DEVICE_INFO: ShapeId = ShapeId(524);
+    pub const MEDIA_DEVICE_INFO_LIST: ShapeId = ShapeId(525);
+    pub const MEDIA_DEVICE_MANUFACTURER_NAME: ShapeId = ShapeId(526);
+    pub const MEDIA_DEVICE_MEMORY_INFO: ShapeId = ShapeId(527);
+    pub const MEDIA_DEVICE_MEMORY_SIZE: ShapeId = ShapeId(528);
+    pub const MEDIA_DEVICE_NAME: ShapeId = ShapeId(529);
+    pub const MEMORY_INFO: ShapeId = ShapeId(530);
+    pub const MEMORY_SIZE: ShapeId = ShapeId(531);
+    pub const METRIC_CATEGORY_ID: ShapeId = ShapeId(532);
+    pub const METRIC_CATEGORY_ID_LIST: ShapeId = ShapeId(533);
+    pub const MILLISECOND_DATE_TIME: ShapeId = ShapeId(534);
+    pub const MODIFY_INSTANCE_ATTRIBUTE_REQUEST: ShapeId = ShapeId(535);
+    pub const MODIFY_INSTANCE_ATTRIBUTE_VALUE: ShapeId = ShapeId(536);
+    pub const MODIFY_MANAGED_PREFIX_LIST_REQUEST: ShapeId = ShapeId(537);
+    pub const MODIFY_MANAGED_PREFIX_LIST_RESULT: ShapeId = ShapeId(538);
+    pub const MODIFY_NETWORK_INTERFACE_ATTRIBUTE_REQUEST: ShapeId = ShapeId(539);
+    pub const MODIFY_SECURITY_GROUP_RULES_REQUEST: ShapeId = ShapeId(540);
+    pub const MODIFY_SECURITY_GROUP_RULES_RESULT: ShapeId = ShapeId(541);
+    pub const MODIFY_SUBNET_ATTRIBUTE_REQUEST: ShapeId = ShapeId(542);
+    pub const MODIFY_VPC_ATTRIBUTE_REQUEST: ShapeId = ShapeId(543);
+    pub const MONITORING: ShapeId = ShapeId(544);
+    pub const MONITORING_STATE: ShapeId = ShapeId(545);
+    pub const MULTIPATH_RESILIENCE_MODE: ShapeId = ShapeId(546);
+    pub const MULTIPATH_RESILIENCE_STATUS: ShapeId = ShapeId(547);
+    pub const NAT_GATEWAY: ShapeId = ShapeId(548);
+    pub const NAT_GATEWAY_ADDRESS: ShapeId = ShapeId(549);
+    pub const NAT_GATEWAY_ADDRESS_LIST: ShapeId = ShapeId(550);
+    pub const NAT_GATEWAY_ADDRESS_STATUS: ShapeId = ShapeId(551);
+    pub const NAT_GATEWAY_APPLIANCE_MODIFY_STATE: ShapeId = ShapeId(552);
+    pub const NAT_GATEWAY_APPLIANCE_STATE: ShapeId = ShapeId(553);
+    pub const NAT_GATEWAY_APPLIANCE_TYPE: ShapeId = ShapeId(554);
+    pub const NAT_GATEWAY_ATTACHED_APPLIANCE: ShapeId = ShapeId(555);
+    pub const NAT_GATEWAY_ATTACHED_APPLIANCE_LIST: ShapeId = ShapeId(556);
+    pub const NAT_GATEWAY_ID: ShapeId = ShapeId(557);
+    pub const NAT_GATEWAY_ID_STRING_LIST: ShapeId = ShapeId(558);
+    pub const NAT_GATEWAY_LIST: ShapeId = ShapeId(559);
+    pub const NAT_GATEWAY_STATE: ShapeId = ShapeId(560);
+    pub const NESTED_VIRTUALIZATION_SPECIFICATION: ShapeId = ShapeId(561);
+    pub const NETMASK_LENGTH: ShapeId = ShapeId(562);
+    pub const NETWORK_ACL: ShapeId = ShapeId(563);
+    pub const NETWORK_ACL_ASSOCIATION: ShapeId = ShapeId(564);
+    pub const NETWORK_ACL_ASSOCIATION_LIST: ShapeId = ShapeId(565);
+    pub const NETWORK_ACL_ENTRY: ShapeId = ShapeId(566);
+    pub const NETWORK_ACL_ENTRY_LIST: ShapeId = ShapeId(567);
+    pub const NETWORK_ACL_ID: ShapeId = ShapeId(568);
+    pub const NETWORK_ACL_ID_STRING_LIST: ShapeId = ShapeId(569);
+    pub const NETWORK_ACL_LIST: ShapeId = ShapeId(570);
+    pub const NETWORK_CARD_INDEX: ShapeId = ShapeId(571);
+    pub const NETWORK_CARD_INFO: ShapeId = ShapeId(572);
+    pub const NETWORK_CARD_INFO_LIST: ShapeId = ShapeId(573);
+    pub const NETWORK_CARD_INTERFACE_TYPE: ShapeId = ShapeId(574);
+    pub const NETWORK_CARD_INTERFACE_TYPE_LIST: ShapeId = ShapeId(575);
+    pub const NETWORK_INFO: ShapeId = ShapeId(576);
+    pub const NETWORK_INTERFACE: ShapeId = ShapeId(577);
+    pub const NETWORK_INTERFACE_ASSOCIATION: ShapeId = ShapeId(578);
+    pub const NETWORK_INTERFACE_ATTACHMENT: ShapeId = ShapeId(579);
+    pub const NETWORK_INTERFACE_ATTACHMENT_CHANGES: ShapeId = ShapeId(580);
+    pub const NETWORK_INTERFACE_ATTACHMENT_ID: ShapeId = ShapeId(581);
+    pub const NETWORK_INTERFACE_ATTRIBUTE: ShapeId = ShapeId(582);
+    pub const NETWORK_INTERFACE_CREATION_TYPE: ShapeId = ShapeId(583);
+    pub const NETWORK_INTERFACE_ID: ShapeId = ShapeId(584);
+    pub const NETWORK_INTERFACE_ID_LIST: ShapeId = ShapeId(585);
+    pub const NETWORK_INTERFACE_IPV6_ADDRESS: ShapeId = ShapeId(586);
+    pub const NETWORK_INTERFACE_IPV6_ADDRESSES_LIST: ShapeId = ShapeId(587);
+    pub const NETWORK_INTERFACE_LIST: ShapeId = ShapeId(588);
+    pub const NETWORK_INTERFACE_PRIVATE_IP_ADDRESS: ShapeId = ShapeId(589);
+    pub const NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_LIST: ShapeId = ShapeId(590);
+    pub const NETWORK_INTERFACE_STATUS: ShapeId = ShapeId(591);
+    pub const NETWORK_INTERFACE_TYPE: ShapeId = ShapeId(592);
+    pub const NETWORK_PERFORMANCE: ShapeId = ShapeId(593);
+    pub const NEURON_DEVICE_CORE_COUNT: ShapeId = ShapeId(594);
+    pub const NEURON_DEVICE_CORE_INFO: ShapeId = ShapeId(595);
+    pub const NEURON_DEVICE_CORE_VERSION: ShapeId = ShapeId(596);
+    pub const NEURON_DEVICE_COUNT: ShapeId = ShapeId(597);
+    pub const NEURON_DEVICE_INFO: ShapeId = ShapeId(598);
+    pub const NEURON_DEVICE_INFO_LIST: ShapeId = ShapeId(599);
+    pub const NEURON_DEVICE_MEMORY_INFO: ShapeId = ShapeId(600);
+    pub const NEURON_DEVICE_MEMORY_SIZE: ShapeId = ShapeId(601);
+    pub const NEURON_DEVICE_NAME: ShapeId = ShapeId(602);
+    pub const NEURON_INFO: ShapeId = ShapeId(603);
+    pub const NEXT_TOKEN: ShapeId = ShapeId(604);
+    pub const NITRO_ENCLAVES_SUPPORT: ShapeId = ShapeId(605);
+    pub const NITRO_TPM_INFO: ShapeId = ShapeId(606);
+    pub const NITRO_TPM_SUPPORT: ShapeId = ShapeId(607);
+    pub const NITRO_TPM_SUPPORTED_VERSION_TYPE: ShapeId = ShapeId(608);
+    pub const NITRO_TPM_SUPPORTED_VERSIONS_LIST: ShapeId = ShapeId(609);
+    pub const ODB_NETWORK_ARN: ShapeId = ShapeId(610);
+    pub const OPERATOR_REQUEST: ShapeId = ShapeId(611);
+    pub const OPERATOR_RESPONSE: ShapeId = ShapeId(612);
+    pub const OWNER_STRING_LIST: ShapeId = ShapeId(613);
+    pub const PAYER_RESPONSIBILITY_ENTRY: ShapeId = ShapeId(614);
+    pub const PAYER_RESPONSIBILITY_SCOPE: ShapeId = ShapeId(615);
+    pub const PAYER_RESPONSIBILITY_SET: ShapeId = ShapeId(616);
+    pub const PAYER_RESPONSIBILITY_TYPE: ShapeId = ShapeId(617);
+    pub const PEAK_BANDWIDTH_IN_GBPS: ShapeId = ShapeId(618);
+    pub const PERFORMANCE_STATUS_SUMMARY: ShapeId = ShapeId(619);
+    pub const PHC_SUPPORT: ShapeId = ShapeId(620);
+    pub const PLACEMENT: ShapeId = ShapeId(621);
+    pub const PLACEMENT_GROUP_ID: ShapeId = ShapeId(622);
+    pub const PLACEMENT_GROUP_INFO: ShapeId = ShapeId(623);
+    pub const PLACEMENT_GROUP_NAME: ShapeId = ShapeId(624);
+    pub const PLACEMENT_GROUP_STRATEGY: ShapeId = ShapeId(625);
+    pub const PLACEMENT_GROUP_STRATEGY_LIST: ShapeId = ShapeId(626);
+    pub const PLATFORM_VALUES: ShapeId = ShapeId(627);
+    pub const PORT_RANGE: ShapeId = ShapeId(628);
+    pub const PREFIX_LIST: ShapeId = ShapeId(629);
+    pub const PREFIX_LIST_ENTRY: ShapeId = ShapeId(630);
+    pub const PREFIX_LIST_ENTRY_SET: ShapeId = ShapeId(631);
+    pub const PREFIX_LIST_ID: ShapeId = ShapeId(632);
+    pub const PREFIX_LIST_ID_LIST: ShapeId = ShapeId(633);
+    pub const PREFIX_LIST_MAX_RESULTS: ShapeId = ShapeId(634);
+    pub const PREFIX_LIST_RESOURCE_ID: ShapeId = ShapeId(635);
+    pub const PREFIX_LIST_RESOURCE_ID_STRING_LIST: ShapeId = ShapeId(636);
+    pub const PREFIX_LIST_SET: ShapeId = ShapeId(637);
+    pub const PREFIX_LIST_STATE: ShapeId = ShapeId(638);
+    pub const PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH: ShapeId = ShapeId(639);
+    pub const PRIVATE_DNS_NAME_OPTIONS_REQUEST: ShapeId = ShapeId(640);
+    pub const PRIVATE_DNS_NAME_OPTIONS_RESPONSE: ShapeId = ShapeId(641);
+    pub const PRIVATE_DNS_SPECIFIED_DOMAIN_SET: ShapeId = ShapeId(642);
+    pub const PRIVATE_IP_ADDRESS_SPECIFICATION: ShapeId = ShapeId(643);
+    pub const PRIVATE_IP_ADDRESS_SPECIFICATION_LIST: ShapeId = ShapeId(644);
+    pub const PRIVATE_IP_ADDRESS_STRING_LIST: ShapeId = ShapeId(645);
+    pub const PROCESSOR_INFO: ShapeId = ShapeId(646);
+    pub const PROCESSOR_SUSTAINED_CLOCK_SPEED: ShapeId = ShapeId(647);
+    pub const PRODUCT_CODE: ShapeId = ShapeId(648);
+    pub const PRODUCT_CODE_LIST: ShapeId = ShapeId(649);
+    pub const PRODUCT_CODE_VALUES: ShapeId = ShapeId(650);
+    pub const PROPAGATING_VGW: ShapeId = ShapeId(651);
+    pub const PROPAGATING_VGW_LIST: ShapeId = ShapeId(652);
+    pub const PROVISIONED_BANDWIDTH: ShapeId = ShapeId(653);
+    pub const PTR_UPDATE_STATUS: ShapeId = ShapeId(654);
+    pub const PUBLIC_IP_ADDRESS: ShapeId = ShapeId(655);
+    pub const PUBLIC_IP_DNS_NAME_OPTIONS: ShapeId = ShapeId(656);
+    pub const PUBLIC_IP_STRING_LIST: ShapeId = ShapeId(657);
+    pub const RAMDISK_ID: ShapeId = ShapeId(658);
+    pub const REBOOT_INSTANCES_REQUEST: ShapeId = ShapeId(659);
+    pub const REBOOT_MIGRATION_SUPPORT: ShapeId = ShapeId(660);
+    pub const REFERENCED_SECURITY_GROUP: ShapeId = ShapeId(661);
+    pub const REGION: ShapeId = ShapeId(662);
+    pub const REGION_GEOGRAPHY: ShapeId = ShapeId(663);
+    pub const REGION_GEOGRAPHY_LIST: ShapeId = ShapeId(664);
+    pub const REGION_LIST: ShapeId = ShapeId(665);
+    pub const REGION_NAME_STRING_LIST: ShapeId = ShapeId(666);
+    pub const RELEASE_ADDRESS_REQUEST: ShapeId = ShapeId(667);
+    pub const REMOVE_PREFIX_LIST_ENTRIES: ShapeId = ShapeId(668);
+    pub const REMOVE_PREFIX_LIST_ENTRY: ShapeId = ShapeId(669);
+    pub const REPLACE_ROUTE_REQUEST: ShapeId = ShapeId(670);
+    pub const REPLACE_ROUTE_TABLE_ASSOCIATION_REQUEST: ShapeId = ShapeId(671);
+    pub const REPLACE_ROUTE_TABLE_ASSOCIATION_RESULT: ShapeId = ShapeId(672);
+    pub const REQUEST_INSTANCE_TYPE_LIST: ShapeId = ShapeId(673);
+    pub const RESERVATION: ShapeId = ShapeId(674);
+    pub const RESERVATION_LIST: ShapeId = ShapeId(675);
+    pub const RESOURCE_ARN: ShapeId = ShapeId(676);
+    pub const RESOURCE_CONFIGURATION_ARN: ShapeId = ShapeId(677);
+    pub const RESOURCE_ID_LIST: ShapeId = ShapeId(678);
+    pub const RESOURCE_TYPE: ShapeId = ShapeId(679);
+    pub const REVOKE_SECURITY_GROUP_EGRESS_REQUEST: ShapeId = ShapeId(680);
+    pub const REVOKE_SECURITY_GROUP_EGRESS_RESULT: ShapeId = ShapeId(681);
+    pub const REVOKE_SECURITY_GROUP_INGRESS_REQUEST: ShapeId = ShapeId(682);
+    pub const REVOKE_SECURITY_GROUP_INGRESS_RESULT: ShapeId = ShapeId(683);
+    pub const REVOKED_SECURITY_GROUP_RULE: ShapeId = ShapeId(684);
+    pub const REVOKED_SECURITY_GROUP_RULE_LIST: ShapeId = ShapeId(685);
+    pub const ROOT_DEVICE_TYPE: ShapeId = ShapeId(686);
+    pub const ROOT_DEVICE_TYPE_LIST: ShapeId = ShapeId(687);
+    pub const ROUTE: ShapeId = ShapeId(688);
+    pub const ROUTE_GATEWAY_ID: ShapeId = ShapeId(689);
+    pub const ROUTE_LIST: ShapeId = ShapeId(690);
+    pub const ROUTE_ORIGIN: ShapeId = ShapeId(691);
+    pub const ROUTE_STATE: ShapeId = ShapeId(692);
+    pub const ROUTE_TABLE: ShapeId = ShapeId(693);
+    pub const ROUTE_TABLE_ASSOCIATION: ShapeId = ShapeId(694);
+    pub const ROUTE_TABLE_ASSOCIATION_ID: ShapeId = ShapeId(695);
+    pub const ROUTE_TABLE_ASSOCIATION_LIST: ShapeId = ShapeId(696);
+    pub const ROUTE_TABLE_ASSOCIATION_STATE: ShapeId = ShapeId(697);
+    pub const ROUTE_TABLE_ASSOCIATION_STATE_CODE: ShapeId = ShapeId(698);
+    pub const ROUTE_TABLE_ID: ShapeId = ShapeId(699);
+    pub const ROUTE_TABLE_ID_STRING_LIST: ShapeId = ShapeId(700);
+    pub const ROUTE_TABLE_LIST: ShapeId = ShapeId(701);
+    pub const RULE_ACTION: ShapeId = ShapeId(702);
+    pub const RUN_INSTANCES_MONITORING_ENABLED: ShapeId = ShapeId(703);
+    pub const RUN_INSTANCES_REQUEST: ShapeId = ShapeId(704);
+    pub const RUN_INSTANCES_USER_DATA: ShapeId = ShapeId(705);
+    pub const SSE_TYPE: ShapeId = ShapeId(706);
+    pub const SCAN_RESULTS: ShapeId = ShapeId(707);
+    pub const SECONDARY_INTERFACE_ID: ShapeId = ShapeId(708);
+    pub const SECONDARY_INTERFACE_STATUS: ShapeId = ShapeId(709);
+    pub const SECONDARY_INTERFACE_TYPE: ShapeId = ShapeId(710);
+    pub const SECONDARY_NETWORK_ID: ShapeId = ShapeId(711);
+    pub const SECONDARY_NETWORK_SUPPORTED_FLAG: ShapeId = ShapeId(712);
+    pub const SECONDARY_SUBNET_ID: ShapeId = ShapeId(713);
+    pub const SECURE_BLOB: ShapeId = ShapeId(714);
+    pub const SECURE_BLOB_ATTRIBUTE_VALUE: ShapeId = ShapeId(715);
+    pub const SECURITY_GROUP: ShapeId = ShapeId(716);
+    pub const SECURITY_GROUP_FOR_VPC: ShapeId = ShapeId(717);
+    pub const SECURITY_GROUP_FOR_VPC_LIST: ShapeId = ShapeId(718);
+    pub const SECURITY_GROUP_ID: ShapeId = ShapeId(719);
+    pub const SECURITY_GROUP_ID_STRING_LIST: ShapeId = ShapeId(720);
+    pub const SECURITY_GROUP_IDENTIFIER: ShapeId = ShapeId(721);
+    pub const SECURITY_GROUP_LIST: ShapeId = ShapeId(722);
+    pub const SECURITY_GROUP_NAME: ShapeId = ShapeId(723);
+    pub const SECURITY_GROUP_RULE: ShapeId = ShapeId(724);
+    pub const SECURITY_GROUP_RULE_DESCRIPTION: ShapeId = ShapeId(725);
+    pub const SECURITY_GROUP_RULE_DESCRIPTION_LIST: ShapeId = ShapeId(726);
+    pub const SECURITY_GROUP_RULE_ID: ShapeId = ShapeId(727);
+    pub const SECURITY_GROUP_RULE_ID_LIST: ShapeId = ShapeId(728);
+    pub const SECURITY_GROUP_RULE_LIST: ShapeId = ShapeId(729);
+    pub const SECURITY_GROUP_RULE_REQUEST: ShapeId = ShapeId(730);
+    pub const SECURITY_GROUP_RULE_UPDATE: ShapeId = ShapeId(731);
+    pub const SECURITY_GROUP_RULE_UPDATE_LIST: ShapeId = ShapeId(732);
+    pub const SECURITY_GROUP_STRING_LIST: ShapeId = ShapeId(733);
+    pub const SERVICE_MANAGED: ShapeId = ShapeId(734);
+    pub const SERVICE_NETWORK_ARN: ShapeId = ShapeId(735);
+    pub const SEVERITY_LABEL: ShapeId = ShapeId(736);
+    pub const SHUTDOWN_BEHAVIOR: ShapeId = ShapeId(737);
+    pub const SNAPSHOT_ID: ShapeId = ShapeId(738);
+    pub const SPOT_INSTANCE_TYPE: ShapeId = ShapeId(739);
+    pub const SPOT_MARKET_OPTIONS: ShapeId = ShapeId(740);
+    pub const START_INSTANCES_REQUEST: ShapeId = ShapeId(741);
+    pub const START_INSTANCES_RESULT: ShapeId = ShapeId(742);
+    pub const STATE: ShapeId = ShapeId(743);
+    pub const STATE_REASON: ShapeId = ShapeId(744);
+    pub const STATUS_NAME: ShapeId = ShapeId(745);
+    pub const STATUS_TYPE: ShapeId = ShapeId(746);
+    pub const STOP_INSTANCES_REQUEST: ShapeId = ShapeId(747);
+    pub const STOP_INSTANCES_RESULT: ShapeId = ShapeId(748);
+    pub const STRING: ShapeId = ShapeId(749);
+    pub const SUBNET: ShapeId = ShapeId(750);
+    pub const SUBNET_CIDR_ASSOCIATION_ID: ShapeId = ShapeId(751);
+    pub const SUBNET_CIDR_BLOCK_STATE: ShapeId = ShapeId(752);
+    pub const SUBNET_CIDR_BLOCK_STATE_CODE: ShapeId = ShapeId(753);
+    pub const SUBNET_ID: ShapeId = ShapeId(754);
+    pub const SUBNET_ID_LIST: ShapeId = ShapeId(755);
+    pub const SUBNET_ID_STRING_LIST: ShapeId = ShapeId(756);
+    pub const SUBNET_IP_PREFIXES: ShapeId = ShapeId(757);
+    pub const SUBNET_IP_PREFIXES_LIST: ShapeId = ShapeId(758);
+    pub const SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION: ShapeId = ShapeId(759);
+    pub const SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_SET: ShapeId = ShapeId(760);
+    pub const SUBNET_LIST: ShapeId = ShapeId(761);
+    pub const SUBNET_STATE: ShapeId = ShapeId(762);
+    pub const SUMMARY_STATUS: ShapeId = ShapeId(763);
+    pub const SUPPORTED_ADDITIONAL_PROCESSOR_FEATURE: ShapeId = ShapeId(764);
+    pub const SUPPORTED_ADDITIONAL_PROCESSOR_FEATURE_LIST: ShapeId = ShapeId(765);
+    pub const SUPPORTED_IN_REGION: ShapeId = ShapeId(766);
+    pub const SUPPORTED_INSTANCE_TYPE_SET: ShapeId = ShapeId(767);
+    pub const TAG: ShapeId = ShapeId(768);
+    pub const TAG_DESCRIPTION: ShapeId = ShapeId(769);
+    pub const TAG_DESCRIPTION_LIST: ShapeId = ShapeId(770);
+    pub const TAG_LIST: ShapeId = ShapeId(771);
+    pub const TAG_SPECIFICATION: ShapeId = ShapeId(772);
+    pub const TAG_SPECIFICATION_LIST: ShapeId = ShapeId(773);
+    pub const TAGGABLE_RESOURCE_ID: ShapeId = ShapeId(774);
+    pub const TENANCY: ShapeId = ShapeId(775);
+    pub const TERMINATE_INSTANCES_REQUEST: ShapeId = ShapeId(776);
+    pub const TERMINATE_INSTANCES_RESULT: ShapeId = ShapeId(777);
+    pub const THREADS_PER_CORE: ShapeId = ShapeId(778);
+    pub const THREADS_PER_CORE_LIST: ShapeId = ShapeId(779);
+    pub const TOTAL_MEDIA_MEMORY: ShapeId = ShapeId(780);
+    pub const TOTAL_NEURON_MEMORY: ShapeId = ShapeId(781);
+    pub const TPM_SUPPORT_VALUES: ShapeId = ShapeId(782);
+    pub const TRANSIT_GATEWAY_ID: ShapeId = ShapeId(783);
+    pub const UNASSIGN_PRIVATE_IP_ADDRESSES_REQUEST: ShapeId = ShapeId(784);
+    pub const UNSUPPORTED_INSTANCE_TYPE_SET: ShapeId = ShapeId(785);
+    pub const UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_REQUEST: ShapeId = ShapeId(786);
+    pub const UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_RESULT: ShapeId = ShapeId(787);
+    pub const UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_REQUEST: ShapeId = ShapeId(788);
+    pub const UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_RESULT: ShapeId = ShapeId(789);
+    pub const USAGE_CLASS_TYPE: ShapeId = ShapeId(790);
+    pub const USAGE_CLASS_TYPE_LIST: ShapeId = ShapeId(791);
+    pub const USER_ID_GROUP_PAIR: ShapeId = ShapeId(792);
+    pub const USER_ID_GROUP_PAIR_LIST: ShapeId = ShapeId(793);
+    pub const V_CPU_COUNT: ShapeId = ShapeId(794);
+    pub const V_CPU_INFO: ShapeId = ShapeId(795);
+    pub const VALUE_STRING_LIST: ShapeId = ShapeId(796);
+    pub const VIRTUALIZATION_TYPE: ShapeId = ShapeId(797);
+    pub const VIRTUALIZATION_TYPE_LIST: ShapeId = ShapeId(798);
+    pub const VOLUME: ShapeId = ShapeId(799);
+    pub const VOLUME_ATTACHMENT: ShapeId = ShapeId(800);
+    pub const VOLUME_ATTACHMENT_LIST: ShapeId = ShapeId(801);
+    pub const VOLUME_ATTACHMENT_STATE: ShapeId = ShapeId(802);
+    pub const VOLUME_ID: ShapeId = ShapeId(803);
+    pub const VOLUME_ID_STRING_LIST: ShapeId = ShapeId(804);
+    pub const VOLUME_LIST: ShapeId = ShapeId(805);
+    pub const VOLUME_STATE: ShapeId = ShapeId(806);
+    pub const VOLUME_TYPE: ShapeId = ShapeId(807);
+    pub const VPC: ShapeId = ShapeId(808);
+    pub const VPC_ATTRIBUTE_NAME: ShapeId = ShapeId(809);
+    pub const VPC_CIDR_ASSOCIATION_ID: ShapeId = ShapeId(810);
+    pub const VPC_CIDR_BLOCK_ASSOCIATION: ShapeId = ShapeId(811);
+    pub const VPC_CIDR_BLOCK_ASSOCIATION_SET: ShapeId = ShapeId(812);
+    pub const VPC_CIDR_BLOCK_STATE: ShapeId = ShapeId(813);
+    pub const VPC_CIDR_BLOCK_STATE_CODE: ShapeId = ShapeId(814);
+    pub const VPC_ENCRYPTION_CONTROL: ShapeId = ShapeId(815);
+    pub const VPC_ENCRYPTION_CONTROL_CONFIGURATION: ShapeId = ShapeId(816);
+    pub const VPC_ENCRYPTION_CONTROL_EXCLUSION: ShapeId = ShapeId(817);
+    pub const VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE: ShapeId = ShapeId(818);
+    pub const VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT: ShapeId = ShapeId(819);
+    pub const VPC_ENCRYPTION_CONTROL_EXCLUSIONS: ShapeId = ShapeId(820);
+    pub const VPC_ENCRYPTION_CONTROL_ID: ShapeId = ShapeId(821);
+    pub const VPC_ENCRYPTION_CONTROL_MODE: ShapeId = ShapeId(822);
+    pub const VPC_ENCRYPTION_CONTROL_STATE: ShapeId = ShapeId(823);
+    pub const VPC_ENDPOINT: ShapeId = ShapeId(824);
+    pub const VPC_ENDPOINT_ID: ShapeId = ShapeId(825);
+    pub const VPC_ENDPOINT_ID_LIST: ShapeId = ShapeId(826);
+    pub const VPC_ENDPOINT_SET: ShapeId = ShapeId(827);
+    pub const VPC_ENDPOINT_TYPE: ShapeId = ShapeId(828);
+    pub const VPC_ID: ShapeId = ShapeId(829);
+    pub const VPC_ID_STRING_LIST: ShapeId = ShapeId(830);
+    pub const VPC_IPV6_CIDR_BLOCK_ASSOCIATION: ShapeId = ShapeId(831);
+    pub const VPC_IPV6_CIDR_BLOCK_ASSOCIATION_SET: ShapeId = ShapeId(832);
+    pub const VPC_LIST: ShapeId = ShapeId(833);
+    pub const VPC_PEERING_CONNECTION: ShapeId = ShapeId(834);
+    pub const VPC_PEERING_CONNECTION_ID: ShapeId = ShapeId(835);
+    pub const VPC_PEERING_CONNECTION_ID_LIST: ShapeId = ShapeId(836);
+    pub const VPC_PEERING_CONNECTION_LIST: ShapeId = ShapeId(837);
+    pub const VPC_PEERING_CONNECTION_OPTIONS_DESCRIPTION: ShapeId = ShapeId(838);
+    pub const VPC_PEERING_CONNECTION_STATE_REASON: ShapeId = ShapeId(839);
+    pub const VPC_PEERING_CONNECTION_STATE_REASON_CODE: ShapeId = ShapeId(840);
+    pub const VPC_PEERING_CONNECTION_VPC_INFO: ShapeId = ShapeId(841);
+    pub const VPC_STATE: ShapeId = ShapeId(842);
+    pub const WORKLOAD: ShapeId = ShapeId(843);
+    pub const WORKLOADS_LIST: ShapeId = ShapeId(844);
+    pub const ZONE_ID_STRING_LIST: ShapeId = ShapeId(845);
+    pub const ZONE_NAME_STRING_LIST: ShapeId = ShapeId(846);
+    pub const TOTAL_FPGA_MEMORY: ShapeId = ShapeId(847);
+    pub const TOTAL_GPU_MEMORY: ShapeId = ShapeId(848);
+    pub const TOTAL_INFERENCE_MEMORY: ShapeId = ShapeId(849);
 }
 
 /// The modelled errors.
@@ -599,64 +896,97 @@ static ERRORS: &[ErrorFacts] = &[];
 /// An operation whose shapes are here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
-    /// `AuthorizeSecurityGroupEgress`.
+    AllocateAddress,
+    AssignPrivateIpAddresses,
+    AssociateAddress,
+    AssociateRouteTable,
+    AssociateSubnetCidrBlock,
+    AssociateVpcCidrBlock,
+    AttachInternetGateway,
+    AttachNetworkInterface,
     AuthorizeSecurityGroupEgress,
-    /// `AuthorizeSecurityGroupIngress`.
     AuthorizeSecurityGroupIngress,
-    /// `CreateSecurityGroup`.
+    CreateDefaultSubnet,
+    CreateDefaultVpc,
+    CreateInternetGateway,
+    CreateManagedPrefixList,
+    CreateNetworkInterface,
+    CreateRoute,
+    CreateRouteTable,
     CreateSecurityGroup,
-    /// `CreateTags`.
+    CreateSubnet,
     CreateTags,
-    /// `DeleteSecurityGroup`.
+    CreateVpc,
+    DeleteInternetGateway,
+    DeleteManagedPrefixList,
+    DeleteNetworkInterface,
+    DeleteRoute,
+    DeleteRouteTable,
     DeleteSecurityGroup,
-    /// `DeleteTags`.
+    DeleteSubnet,
     DeleteTags,
-    /// `DescribeAccountAttributes`.
+    DeleteVpc,
     DescribeAccountAttributes,
-    /// `DescribeAddresses`.
     DescribeAddresses,
-    /// `DescribeAvailabilityZones`.
+    DescribeAddressesAttribute,
     DescribeAvailabilityZones,
-    /// `DescribeImages`.
+    DescribeCoipPools,
+    DescribeDhcpOptions,
+    DescribeEgressOnlyInternetGateways,
+    DescribeIamInstanceProfileAssociations,
     DescribeImages,
-    /// `DescribeInstanceStatus`.
+    DescribeInstanceAttribute,
+    DescribeInstanceCreditSpecifications,
     DescribeInstanceStatus,
-    /// `DescribeInstanceTypes`.
     DescribeInstanceTypes,
-    /// `DescribeInstances`.
     DescribeInstances,
-    /// `DescribeInternetGateways`.
     DescribeInternetGateways,
-    /// `DescribeNetworkInterfaces`.
+    DescribeIpamPools,
+    DescribeKeyPairs,
+    DescribeManagedPrefixLists,
+    DescribeNatGateways,
+    DescribeNetworkAcls,
+    DescribeNetworkInterfaceAttribute,
     DescribeNetworkInterfaces,
-    /// `DescribeRegions`.
+    DescribePrefixLists,
     DescribeRegions,
-    /// `DescribeRouteTables`.
     DescribeRouteTables,
-    /// `DescribeSecurityGroupRules`.
     DescribeSecurityGroupRules,
-    /// `DescribeSecurityGroups`.
     DescribeSecurityGroups,
-    /// `DescribeSubnets`.
     DescribeSubnets,
-    /// `DescribeTags`.
     DescribeTags,
-    /// `DescribeVpcAttribute`.
+    DescribeVolumes,
     DescribeVpcAttribute,
-    /// `DescribeVpcs`.
+    DescribeVpcEndpoints,
+    DescribeVpcPeeringConnections,
     DescribeVpcs,
-    /// `RevokeSecurityGroupEgress`.
+    DetachInternetGateway,
+    DetachNetworkInterface,
+    DisassociateAddress,
+    DisassociateRouteTable,
+    DisassociateSubnetCidrBlock,
+    DisassociateVpcCidrBlock,
+    GetManagedPrefixListEntries,
+    GetSecurityGroupsForVpc,
+    ModifyInstanceAttribute,
+    ModifyManagedPrefixList,
+    ModifyNetworkInterfaceAttribute,
+    ModifySecurityGroupRules,
+    ModifySubnetAttribute,
+    ModifyVpcAttribute,
+    RebootInstances,
+    ReleaseAddress,
+    ReplaceRoute,
+    ReplaceRouteTableAssociation,
     RevokeSecurityGroupEgress,
-    /// `RevokeSecurityGroupIngress`.
     RevokeSecurityGroupIngress,
-    /// `RunInstances`.
     RunInstances,
-    /// `StartInstances`.
     StartInstances,
-    /// `StopInstances`.
     StopInstances,
-    /// `TerminateInstances`.
     TerminateInstances,
+    UnassignPrivateIpAddresses,
+    UpdateSecurityGroupRuleDescriptionsEgress,
+    UpdateSecurityGroupRuleDescriptionsIngress,
 }
 
 // === impl Operation ===
@@ -664,35 +994,97 @@ pub enum Operation {
 impl Operation {
     /// All of them, sorted by name.
     pub const ALL: &'static [Self] = &[
+        Self::AllocateAddress,
+        Self::AssignPrivateIpAddresses,
+        Self::AssociateAddress,
+        Self::AssociateRouteTable,
+        Self::AssociateSubnetCidrBlock,
+        Self::AssociateVpcCidrBlock,
+        Self::AttachInternetGateway,
+        Self::AttachNetworkInterface,
         Self::AuthorizeSecurityGroupEgress,
         Self::AuthorizeSecurityGroupIngress,
+        Self::CreateDefaultSubnet,
+        Self::CreateDefaultVpc,
+        Self::CreateInternetGateway,
+        Self::CreateManagedPrefixList,
+        Self::CreateNetworkInterface,
+        Self::CreateRoute,
+        Self::CreateRouteTable,
         Self::CreateSecurityGroup,
+        Self::CreateSubnet,
         Self::CreateTags,
+        Self::CreateVpc,
+        Self::DeleteInternetGateway,
+        Self::DeleteManagedPrefixList,
+        Self::DeleteNetworkInterface,
+        Self::DeleteRoute,
+        Self::DeleteRouteTable,
         Self::DeleteSecurityGroup,
+        Self::DeleteSubnet,
         Self::DeleteTags,
+        Self::DeleteVpc,
         Self::DescribeAccountAttributes,
         Self::DescribeAddresses,
+        Self::DescribeAddressesAttribute,
         Self::DescribeAvailabilityZones,
+        Self::DescribeCoipPools,
+        Self::DescribeDhcpOptions,
+        Self::DescribeEgressOnlyInternetGateways,
+        Self::DescribeIamInstanceProfileAssociations,
         Self::DescribeImages,
+        Self::DescribeInstanceAttribute,
+        Self::DescribeInstanceCreditSpecifications,
         Self::DescribeInstanceStatus,
         Self::DescribeInstanceTypes,
         Self::DescribeInstances,
         Self::DescribeInternetGateways,
+        Self::DescribeIpamPools,
+        Self::DescribeKeyPairs,
+        Self::DescribeManagedPrefixLists,
+        Self::DescribeNatGateways,
+        Self::DescribeNetworkAcls,
+        Self::DescribeNetworkInterfaceAttribute,
         Self::DescribeNetworkInterfaces,
+        Self::DescribePrefixLists,
         Self::DescribeRegions,
         Self::DescribeRouteTables,
         Self::DescribeSecurityGroupRules,
         Self::DescribeSecurityGroups,
         Self::DescribeSubnets,
         Self::DescribeTags,
+        Self::DescribeVolumes,
         Self::DescribeVpcAttribute,
+        Self::DescribeVpcEndpoints,
+        Self::DescribeVpcPeeringConnections,
         Self::DescribeVpcs,
+        Self::DetachInternetGateway,
+        Self::DetachNetworkInterface,
+        Self::DisassociateAddress,
+        Self::DisassociateRouteTable,
+        Self::DisassociateSubnetCidrBlock,
+        Self::DisassociateVpcCidrBlock,
+        Self::GetManagedPrefixListEntries,
+        Self::GetSecurityGroupsForVpc,
+        Self::ModifyInstanceAttribute,
+        Self::ModifyManagedPrefixList,
+        Self::ModifyNetworkInterfaceAttribute,
+        Self::ModifySecurityGroupRules,
+        Self::ModifySubnetAttribute,
+        Self::ModifyVpcAttribute,
+        Self::RebootInstances,
+        Self::ReleaseAddress,
+        Self::ReplaceRoute,
+        Self::ReplaceRouteTableAssociation,
         Self::RevokeSecurityGroupEgress,
         Self::RevokeSecurityGroupIngress,
         Self::RunInstances,
         Self::StartInstances,
         Self::StopInstances,
         Self::TerminateInstances,
+        Self::UnassignPrivateIpAddresses,
+        Self::UpdateSecurityGroupRuleDescriptionsEgress,
+        Self::UpdateSecurityGroupRuleDescriptionsIngress,
     ];
 
     /// What the model states about it.
@@ -724,6 +1116,62 @@ impl Operation {
 
 static OPERATIONS: &[OperationFacts] = &[
     OperationFacts {
+        name: "AllocateAddress",
+        input: Some(id::ALLOCATE_ADDRESS_REQUEST),
+        output: Some(id::ALLOCATE_ADDRESS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "AssignPrivateIpAddresses",
+        input: Some(id::ASSIGN_PRIVATE_IP_ADDRESSES_REQUEST),
+        output: Some(id::ASSIGN_PRIVATE_IP_ADDRESSES_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "AssociateAddress",
+        input: Some(id::ASSOCIATE_ADDRESS_REQUEST),
+        output: Some(id::ASSOCIATE_ADDRESS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "AssociateRouteTable",
+        input: Some(id::ASSOCIATE_ROUTE_TABLE_REQUEST),
+        output: Some(id::ASSOCIATE_ROUTE_TABLE_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "AssociateSubnetCidrBlock",
+        input: Some(id::ASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST),
+        output: Some(id::ASSOCIATE_SUBNET_CIDR_BLOCK_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "AssociateVpcCidrBlock",
+        input: Some(id::ASSOCIATE_VPC_CIDR_BLOCK_REQUEST),
+        output: Some(id::ASSOCIATE_VPC_CIDR_BLOCK_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "AttachInternetGateway",
+        input: Some(id::ATTACH_INTERNET_GATEWAY_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "AttachNetworkInterface",
+        input: Some(id::ATTACH_NETWORK_INTERFACE_REQUEST),
+        output: Some(id::ATTACH_NETWORK_INTERFACE_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
         name: "AuthorizeSecurityGroupEgress",
         input: Some(id::AUTHORIZE_SECURITY_GROUP_EGRESS_REQUEST),
         output: Some(id::AUTHORIZE_SECURITY_GROUP_EGRESS_RESULT),
@@ -738,6 +1186,55 @@ static OPERATIONS: &[OperationFacts] = &[
         errors: &[],
     },
     OperationFacts {
+        name: "CreateDefaultSubnet",
+        input: Some(id::CREATE_DEFAULT_SUBNET_REQUEST),
+        output: Some(id::CREATE_DEFAULT_SUBNET_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "CreateDefaultVpc",
+        input: Some(id::CREATE_DEFAULT_VPC_REQUEST),
+        output: Some(id::CREATE_DEFAULT_VPC_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "CreateInternetGateway",
+        input: Some(id::CREATE_INTERNET_GATEWAY_REQUEST),
+        output: Some(id::CREATE_INTERNET_GATEWAY_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "CreateManagedPrefixList",
+        input: Some(id::CREATE_MANAGED_PREFIX_LIST_REQUEST),
+        output: Some(id::CREATE_MANAGED_PREFIX_LIST_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "CreateNetworkInterface",
+        input: Some(id::CREATE_NETWORK_INTERFACE_REQUEST),
+        output: Some(id::CREATE_NETWORK_INTERFACE_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "CreateRoute",
+        input: Some(id::CREATE_ROUTE_REQUEST),
+        output: Some(id::CREATE_ROUTE_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "CreateRouteTable",
+        input: Some(id::CREATE_ROUTE_TABLE_REQUEST),
+        output: Some(id::CREATE_ROUTE_TABLE_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
         name: "CreateSecurityGroup",
         input: Some(id::CREATE_SECURITY_GROUP_REQUEST),
         output: Some(id::CREATE_SECURITY_GROUP_RESULT),
@@ -745,8 +1242,57 @@ static OPERATIONS: &[OperationFacts] = &[
         errors: &[],
     },
     OperationFacts {
+        name: "CreateSubnet",
+        input: Some(id::CREATE_SUBNET_REQUEST),
+        output: Some(id::CREATE_SUBNET_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
         name: "CreateTags",
         input: Some(id::CREATE_TAGS_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "CreateVpc",
+        input: Some(id::CREATE_VPC_REQUEST),
+        output: Some(id::CREATE_VPC_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DeleteInternetGateway",
+        input: Some(id::DELETE_INTERNET_GATEWAY_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DeleteManagedPrefixList",
+        input: Some(id::DELETE_MANAGED_PREFIX_LIST_REQUEST),
+        output: Some(id::DELETE_MANAGED_PREFIX_LIST_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DeleteNetworkInterface",
+        input: Some(id::DELETE_NETWORK_INTERFACE_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DeleteRoute",
+        input: Some(id::DELETE_ROUTE_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DeleteRouteTable",
+        input: Some(id::DELETE_ROUTE_TABLE_REQUEST),
         output: None,
         result_wrapper: None,
         errors: &[],
@@ -759,8 +1305,22 @@ static OPERATIONS: &[OperationFacts] = &[
         errors: &[],
     },
     OperationFacts {
+        name: "DeleteSubnet",
+        input: Some(id::DELETE_SUBNET_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
         name: "DeleteTags",
         input: Some(id::DELETE_TAGS_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DeleteVpc",
+        input: Some(id::DELETE_VPC_REQUEST),
         output: None,
         result_wrapper: None,
         errors: &[],
@@ -780,6 +1340,13 @@ static OPERATIONS: &[OperationFacts] = &[
         errors: &[],
     },
     OperationFacts {
+        name: "DescribeAddressesAttribute",
+        input: Some(id::DESCRIBE_ADDRESSES_ATTRIBUTE_REQUEST),
+        output: Some(id::DESCRIBE_ADDRESSES_ATTRIBUTE_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
         name: "DescribeAvailabilityZones",
         input: Some(id::DESCRIBE_AVAILABILITY_ZONES_REQUEST),
         output: Some(id::DESCRIBE_AVAILABILITY_ZONES_RESULT),
@@ -787,9 +1354,51 @@ static OPERATIONS: &[OperationFacts] = &[
         errors: &[],
     },
     OperationFacts {
+        name: "DescribeCoipPools",
+        input: Some(id::DESCRIBE_COIP_POOLS_REQUEST),
+        output: Some(id::DESCRIBE_COIP_POOLS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribeDhcpOptions",
+        input: Some(id::DESCRIBE_DHCP_OPTIONS_REQUEST),
+        output: Some(id::DESCRIBE_DHCP_OPTIONS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribeEgressOnlyInternetGateways",
+        input: Some(id::DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_REQUEST),
+        output: Some(id::DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribeIamInstanceProfileAssociations",
+        input: Some(id::DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS_REQUEST),
+        output: Some(id::DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
         name: "DescribeImages",
         input: Some(id::DESCRIBE_IMAGES_REQUEST),
         output: Some(id::DESCRIBE_IMAGES_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribeInstanceAttribute",
+        input: Some(id::DESCRIBE_INSTANCE_ATTRIBUTE_REQUEST),
+        output: Some(id::INSTANCE_ATTRIBUTE),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribeInstanceCreditSpecifications",
+        input: Some(id::DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_REQUEST),
+        output: Some(id::DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_RESULT),
         result_wrapper: None,
         errors: &[],
     },
@@ -822,9 +1431,58 @@ static OPERATIONS: &[OperationFacts] = &[
         errors: &[],
     },
     OperationFacts {
+        name: "DescribeIpamPools",
+        input: Some(id::DESCRIBE_IPAM_POOLS_REQUEST),
+        output: Some(id::DESCRIBE_IPAM_POOLS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribeKeyPairs",
+        input: Some(id::DESCRIBE_KEY_PAIRS_REQUEST),
+        output: Some(id::DESCRIBE_KEY_PAIRS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribeManagedPrefixLists",
+        input: Some(id::DESCRIBE_MANAGED_PREFIX_LISTS_REQUEST),
+        output: Some(id::DESCRIBE_MANAGED_PREFIX_LISTS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribeNatGateways",
+        input: Some(id::DESCRIBE_NAT_GATEWAYS_REQUEST),
+        output: Some(id::DESCRIBE_NAT_GATEWAYS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribeNetworkAcls",
+        input: Some(id::DESCRIBE_NETWORK_ACLS_REQUEST),
+        output: Some(id::DESCRIBE_NETWORK_ACLS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribeNetworkInterfaceAttribute",
+        input: Some(id::DESCRIBE_NETWORK_INTERFACE_ATTRIBUTE_REQUEST),
+        output: Some(id::DESCRIBE_NETWORK_INTERFACE_ATTRIBUTE_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
         name: "DescribeNetworkInterfaces",
         input: Some(id::DESCRIBE_NETWORK_INTERFACES_REQUEST),
         output: Some(id::DESCRIBE_NETWORK_INTERFACES_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribePrefixLists",
+        input: Some(id::DESCRIBE_PREFIX_LISTS_REQUEST),
+        output: Some(id::DESCRIBE_PREFIX_LISTS_RESULT),
         result_wrapper: None,
         errors: &[],
     },
@@ -871,6 +1529,13 @@ static OPERATIONS: &[OperationFacts] = &[
         errors: &[],
     },
     OperationFacts {
+        name: "DescribeVolumes",
+        input: Some(id::DESCRIBE_VOLUMES_REQUEST),
+        output: Some(id::DESCRIBE_VOLUMES_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
         name: "DescribeVpcAttribute",
         input: Some(id::DESCRIBE_VPC_ATTRIBUTE_REQUEST),
         output: Some(id::DESCRIBE_VPC_ATTRIBUTE_RESULT),
@@ -878,9 +1543,149 @@ static OPERATIONS: &[OperationFacts] = &[
         errors: &[],
     },
     OperationFacts {
+        name: "DescribeVpcEndpoints",
+        input: Some(id::DESCRIBE_VPC_ENDPOINTS_REQUEST),
+        output: Some(id::DESCRIBE_VPC_ENDPOINTS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DescribeVpcPeeringConnections",
+        input: Some(id::DESCRIBE_VPC_PEERING_CONNECTIONS_REQUEST),
+        output: Some(id::DESCRIBE_VPC_PEERING_CONNECTIONS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
         name: "DescribeVpcs",
         input: Some(id::DESCRIBE_VPCS_REQUEST),
         output: Some(id::DESCRIBE_VPCS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DetachInternetGateway",
+        input: Some(id::DETACH_INTERNET_GATEWAY_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DetachNetworkInterface",
+        input: Some(id::DETACH_NETWORK_INTERFACE_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DisassociateAddress",
+        input: Some(id::DISASSOCIATE_ADDRESS_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DisassociateRouteTable",
+        input: Some(id::DISASSOCIATE_ROUTE_TABLE_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DisassociateSubnetCidrBlock",
+        input: Some(id::DISASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST),
+        output: Some(id::DISASSOCIATE_SUBNET_CIDR_BLOCK_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "DisassociateVpcCidrBlock",
+        input: Some(id::DISASSOCIATE_VPC_CIDR_BLOCK_REQUEST),
+        output: Some(id::DISASSOCIATE_VPC_CIDR_BLOCK_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "GetManagedPrefixListEntries",
+        input: Some(id::GET_MANAGED_PREFIX_LIST_ENTRIES_REQUEST),
+        output: Some(id::GET_MANAGED_PREFIX_LIST_ENTRIES_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "GetSecurityGroupsForVpc",
+        input: Some(id::GET_SECURITY_GROUPS_FOR_VPC_REQUEST),
+        output: Some(id::GET_SECURITY_GROUPS_FOR_VPC_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "ModifyInstanceAttribute",
+        input: Some(id::MODIFY_INSTANCE_ATTRIBUTE_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "ModifyManagedPrefixList",
+        input: Some(id::MODIFY_MANAGED_PREFIX_LIST_REQUEST),
+        output: Some(id::MODIFY_MANAGED_PREFIX_LIST_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "ModifyNetworkInterfaceAttribute",
+        input: Some(id::MODIFY_NETWORK_INTERFACE_ATTRIBUTE_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "ModifySecurityGroupRules",
+        input: Some(id::MODIFY_SECURITY_GROUP_RULES_REQUEST),
+        output: Some(id::MODIFY_SECURITY_GROUP_RULES_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "ModifySubnetAttribute",
+        input: Some(id::MODIFY_SUBNET_ATTRIBUTE_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "ModifyVpcAttribute",
+        input: Some(id::MODIFY_VPC_ATTRIBUTE_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "RebootInstances",
+        input: Some(id::REBOOT_INSTANCES_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "ReleaseAddress",
+        input: Some(id::RELEASE_ADDRESS_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "ReplaceRoute",
+        input: Some(id::REPLACE_ROUTE_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "ReplaceRouteTableAssociation",
+        input: Some(id::REPLACE_ROUTE_TABLE_ASSOCIATION_REQUEST),
+        output: Some(id::REPLACE_ROUTE_TABLE_ASSOCIATION_RESULT),
         result_wrapper: None,
         errors: &[],
     },
@@ -923,6 +1728,27 @@ static OPERATIONS: &[OperationFacts] = &[
         name: "TerminateInstances",
         input: Some(id::TERMINATE_INSTANCES_REQUEST),
         output: Some(id::TERMINATE_INSTANCES_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "UnassignPrivateIpAddresses",
+        input: Some(id::UNASSIGN_PRIVATE_IP_ADDRESSES_REQUEST),
+        output: None,
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "UpdateSecurityGroupRuleDescriptionsEgress",
+        input: Some(id::UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_REQUEST),
+        output: Some(id::UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_RESULT),
+        result_wrapper: None,
+        errors: &[],
+    },
+    OperationFacts {
+        name: "UpdateSecurityGroupRuleDescriptionsIngress",
+        input: Some(id::UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_REQUEST),
+        output: Some(id::UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_RESULT),
         result_wrapper: None,
         errors: &[],
     },
@@ -1802,6 +2628,21 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new(
+        "AddPrefixListEntries",
+        Kind::List(List {
+            member: Member::new("member", id::ADD_PREFIX_LIST_ENTRY),
+            flattened: false,
+            length: Range::new(Some(0), Some(100)),
+        }),
+    ),
+    Shape::new(
+        "AddPrefixListEntry",
+        Kind::Structure(&[
+            Member::new("Cidr", id::STRING).required(),
+            Member::new("Description", id::STRING),
+        ]),
+    ),
     Shape::new("AdditionalFlexibleNetworkInterfaces", Kind::Integer(Range::ANY)),
     Shape::new(
         "Address",
@@ -1825,6 +2666,17 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new(
+        "AddressAttribute",
+        Kind::Structure(&[
+            Member::new("PublicIp", id::PUBLIC_IP_ADDRESS).location("publicIp"),
+            Member::new("AllocationId", id::ALLOCATION_ID).location("allocationId"),
+            Member::new("PtrRecord", id::STRING).location("ptrRecord"),
+            Member::new("PtrRecordUpdate", id::PTR_UPDATE_STATUS).location("ptrRecordUpdate"),
+        ]),
+    ),
+    Shape::new("AddressAttributeName", Kind::String(Text::one_of(&["domain-name"]))),
+    Shape::new("AddressFamily", Kind::String(Text::one_of(&["ipv4", "ipv6"]))),
+    Shape::new(
         "AddressList",
         Kind::List(List {
             member: Member::new("member", id::ADDRESS).location("item"),
@@ -1832,11 +2684,55 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new("AddressMaxResults", Kind::Integer(Range::new(Some(1), Some(1000)))),
+    Shape::new(
+        "AddressSet",
+        Kind::List(List {
+            member: Member::new("member", id::ADDRESS_ATTRIBUTE).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "AllocateAddressRequest",
+        Kind::Structure(&[
+            Member::new("Domain", id::DOMAIN_TYPE),
+            Member::new("Address", id::PUBLIC_IP_ADDRESS),
+            Member::new("PublicIpv4Pool", id::IPV4_POOL_EC2_ID),
+            Member::new("NetworkBorderGroup", id::STRING),
+            Member::new("CustomerOwnedIpv4Pool", id::STRING),
+            Member::new("TagSpecifications", id::TAG_SPECIFICATION_LIST)
+                .location("TagSpecification"),
+            Member::new("IpamPoolId", id::IPAM_POOL_ID),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+        ]),
+    ),
+    Shape::new(
+        "AllocateAddressResult",
+        Kind::Structure(&[
+            Member::new("AllocationId", id::STRING).location("allocationId"),
+            Member::new("PublicIpv4Pool", id::STRING).location("publicIpv4Pool"),
+            Member::new("NetworkBorderGroup", id::STRING).location("networkBorderGroup"),
+            Member::new("Domain", id::DOMAIN_TYPE).location("domain"),
+            Member::new("CustomerOwnedIp", id::STRING).location("customerOwnedIp"),
+            Member::new("CustomerOwnedIpv4Pool", id::STRING).location("customerOwnedIpv4Pool"),
+            Member::new("CarrierIp", id::STRING).location("carrierIp"),
+            Member::new("PublicIp", id::STRING).location("publicIp"),
+        ]),
+    ),
     Shape::new("AllocationId", Kind::String(Text::ANY)),
     Shape::new(
         "AllocationIdList",
         Kind::List(List {
             member: Member::new("member", id::ALLOCATION_ID).location("AllocationId"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "AllocationIds",
+        Kind::List(List {
+            member: Member::new("member", id::ALLOCATION_ID).location("item"),
             flattened: false,
             length: Range::ANY,
         }),
@@ -1866,12 +2762,169 @@ static SHAPES: &[Shape] = &[
         Kind::String(Text::one_of(&["i386", "x86_64", "arm64", "x86_64_mac", "arm64_mac"])),
     ),
     Shape::new(
+        "AssignPrivateIpAddressesRequest",
+        Kind::Structure(&[
+            Member::new("Ipv4Prefixes", id::IP_PREFIX_LIST).location("Ipv4Prefix"),
+            Member::new("Ipv4PrefixCount", id::INTEGER),
+            Member::new("NetworkInterfaceId", id::NETWORK_INTERFACE_ID)
+                .location("networkInterfaceId")
+                .required(),
+            Member::new("PrivateIpAddresses", id::PRIVATE_IP_ADDRESS_STRING_LIST)
+                .location("privateIpAddress"),
+            Member::new("SecondaryPrivateIpAddressCount", id::INTEGER)
+                .location("secondaryPrivateIpAddressCount"),
+            Member::new("AllowReassignment", id::BOOLEAN).location("allowReassignment"),
+        ]),
+    ),
+    Shape::new(
+        "AssignPrivateIpAddressesResult",
+        Kind::Structure(&[
+            Member::new("NetworkInterfaceId", id::STRING).location("networkInterfaceId"),
+            Member::new("AssignedPrivateIpAddresses", id::ASSIGNED_PRIVATE_IP_ADDRESS_LIST)
+                .location("assignedPrivateIpAddressesSet"),
+            Member::new("AssignedIpv4Prefixes", id::IPV4_PREFIXES_LIST)
+                .location("assignedIpv4PrefixSet"),
+        ]),
+    ),
+    Shape::new(
+        "AssignedPrivateIpAddress",
+        Kind::Structure(
+            &[Member::new("PrivateIpAddress", id::STRING).location("privateIpAddress")],
+        ),
+    ),
+    Shape::new(
+        "AssignedPrivateIpAddressList",
+        Kind::List(List {
+            member: Member::new("member", id::ASSIGNED_PRIVATE_IP_ADDRESS).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "AssociateAddressRequest",
+        Kind::Structure(&[
+            Member::new("AllocationId", id::ALLOCATION_ID),
+            Member::new("InstanceId", id::INSTANCE_ID),
+            Member::new("PublicIp", id::EIP_ALLOCATION_PUBLIC_IP),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("NetworkInterfaceId", id::NETWORK_INTERFACE_ID)
+                .location("networkInterfaceId"),
+            Member::new("PrivateIpAddress", id::STRING).location("privateIpAddress"),
+            Member::new("AllowReassociation", id::BOOLEAN).location("allowReassociation"),
+        ]),
+    ),
+    Shape::new(
+        "AssociateAddressResult",
+        Kind::Structure(&[Member::new("AssociationId", id::STRING).location("associationId")]),
+    ),
+    Shape::new(
+        "AssociateRouteTableRequest",
+        Kind::Structure(&[
+            Member::new("GatewayId", id::ROUTE_GATEWAY_ID),
+            Member::new("PublicIpv4Pool", id::IPV4_POOL_EC2_ID),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("SubnetId", id::SUBNET_ID).location("subnetId"),
+            Member::new("RouteTableId", id::ROUTE_TABLE_ID).location("routeTableId").required(),
+        ]),
+    ),
+    Shape::new(
+        "AssociateRouteTableResult",
+        Kind::Structure(&[
+            Member::new("AssociationId", id::STRING).location("associationId"),
+            Member::new("AssociationState", id::ROUTE_TABLE_ASSOCIATION_STATE)
+                .location("associationState"),
+        ]),
+    ),
+    Shape::new(
+        "AssociateSubnetCidrBlockRequest",
+        Kind::Structure(&[
+            Member::new("Ipv6IpamPoolId", id::IPAM_POOL_ID),
+            Member::new("Ipv6NetmaskLength", id::NETMASK_LENGTH),
+            Member::new("SubnetId", id::SUBNET_ID).location("subnetId").required(),
+            Member::new("Ipv6CidrBlock", id::STRING).location("ipv6CidrBlock"),
+        ]),
+    ),
+    Shape::new(
+        "AssociateSubnetCidrBlockResult",
+        Kind::Structure(&[
+            Member::new("Ipv6CidrBlockAssociation", id::SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION)
+                .location("ipv6CidrBlockAssociation"),
+            Member::new("SubnetId", id::STRING).location("subnetId"),
+        ]),
+    ),
+    Shape::new(
+        "AssociateVpcCidrBlockRequest",
+        Kind::Structure(&[
+            Member::new("CidrBlock", id::STRING),
+            Member::new("Ipv6CidrBlockNetworkBorderGroup", id::STRING),
+            Member::new("Ipv6Pool", id::IPV6_POOL_EC2_ID),
+            Member::new("Ipv6CidrBlock", id::STRING),
+            Member::new("Ipv4IpamPoolId", id::IPAM_POOL_ID),
+            Member::new("Ipv4NetmaskLength", id::NETMASK_LENGTH),
+            Member::new("Ipv6IpamPoolId", id::IPAM_POOL_ID),
+            Member::new("Ipv6NetmaskLength", id::NETMASK_LENGTH),
+            Member::new("VpcId", id::VPC_ID).location("vpcId").required(),
+            Member::new("AmazonProvidedIpv6CidrBlock", id::BOOLEAN)
+                .location("amazonProvidedIpv6CidrBlock"),
+        ]),
+    ),
+    Shape::new(
+        "AssociateVpcCidrBlockResult",
+        Kind::Structure(&[
+            Member::new("Ipv6CidrBlockAssociation", id::VPC_IPV6_CIDR_BLOCK_ASSOCIATION)
+                .location("ipv6CidrBlockAssociation"),
+            Member::new("CidrBlockAssociation", id::VPC_CIDR_BLOCK_ASSOCIATION)
+                .location("cidrBlockAssociation"),
+            Member::new("VpcId", id::STRING).location("vpcId"),
+        ]),
+    ),
+    Shape::new(
         "AssociatedSubnetList",
         Kind::List(List {
             member: Member::new("member", id::SUBNET_ID).location("item"),
             flattened: false,
             length: Range::ANY,
         }),
+    ),
+    Shape::new(
+        "AssociationIdList",
+        Kind::List(List {
+            member: Member::new("member", id::IAM_INSTANCE_PROFILE_ASSOCIATION_ID)
+                .location("AssociationId"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "AttachInternetGatewayRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("InternetGatewayId", id::INTERNET_GATEWAY_ID)
+                .location("internetGatewayId")
+                .required(),
+            Member::new("VpcId", id::VPC_ID).location("vpcId").required(),
+        ]),
+    ),
+    Shape::new(
+        "AttachNetworkInterfaceRequest",
+        Kind::Structure(&[
+            Member::new("NetworkCardIndex", id::INTEGER),
+            Member::new("EnaSrdSpecification", id::ENA_SRD_SPECIFICATION),
+            Member::new("EnaQueueCount", id::INTEGER),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("NetworkInterfaceId", id::NETWORK_INTERFACE_ID)
+                .location("networkInterfaceId")
+                .required(),
+            Member::new("InstanceId", id::INSTANCE_ID).location("instanceId").required(),
+            Member::new("DeviceIndex", id::INTEGER).location("deviceIndex").required(),
+        ]),
+    ),
+    Shape::new(
+        "AttachNetworkInterfaceResult",
+        Kind::Structure(&[
+            Member::new("AttachmentId", id::STRING).location("attachmentId"),
+            Member::new("NetworkCardIndex", id::INTEGER).location("networkCardIndex"),
+        ]),
     ),
     Shape::new(
         "AttachmentEnaSrdSpecification",
@@ -1895,6 +2948,10 @@ static SHAPES: &[Shape] = &[
     Shape::new(
         "AttributeBooleanValue",
         Kind::Structure(&[Member::new("Value", id::BOOLEAN).location("value")]),
+    ),
+    Shape::new(
+        "AttributeValue",
+        Kind::Structure(&[Member::new("Value", id::STRING).location("value")]),
     ),
     Shape::new(
         "AuthorizeSecurityGroupEgressRequest",
@@ -1946,7 +3003,10 @@ static SHAPES: &[Shape] = &[
                 .location("securityGroupRuleSet"),
         ]),
     ),
+    Shape::new("AutoProvisionZonesState", Kind::String(Text::one_of(&["enabled", "disabled"]))),
     Shape::new("AutoRecoveryFlag", Kind::Boolean),
+    Shape::new("AutoScalingIpsState", Kind::String(Text::one_of(&["enabled", "disabled"]))),
+    Shape::new("AvailabilityMode", Kind::String(Text::one_of(&["zonal", "regional"]))),
     Shape::new(
         "AvailabilityZone",
         Kind::Structure(&[
@@ -2000,6 +3060,7 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new("AvailabilityZoneName", Kind::String(Text::ANY)),
     Shape::new(
         "AvailabilityZoneOptInStatus",
         Kind::String(Text::one_of(&["opt-in-not-required", "opted-in", "not-opted-in"])),
@@ -2091,6 +3152,7 @@ static SHAPES: &[Shape] = &[
         "BootModeValues",
         Kind::String(Text::one_of(&["legacy-bios", "uefi", "uefi-preferred"])),
     ),
+    Shape::new("BoxedBoolean", Kind::Boolean),
     Shape::new("BurstablePerformanceFlag", Kind::Boolean),
     Shape::new("CapacityReservationId", Kind::String(Text::ANY)),
     Shape::new(
@@ -2129,7 +3191,47 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new("CarrierGatewayId", Kind::String(Text::ANY)),
+    Shape::new(
+        "CidrBlock",
+        Kind::Structure(&[Member::new("CidrBlock", id::STRING).location("cidrBlock")]),
+    ),
+    Shape::new(
+        "CidrBlockSet",
+        Kind::List(List {
+            member: Member::new("member", id::CIDR_BLOCK).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "CoipPool",
+        Kind::Structure(&[
+            Member::new("PoolId", id::IPV4_POOL_COIP_ID).location("poolId"),
+            Member::new("PoolCidrs", id::VALUE_STRING_LIST).location("poolCidrSet"),
+            Member::new("LocalGatewayRouteTableId", id::LOCAL_GATEWAY_ROUTETABLE_ID)
+                .location("localGatewayRouteTableId"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+            Member::new("PoolArn", id::RESOURCE_ARN).location("poolArn"),
+        ]),
+    ),
     Shape::new("CoipPoolId", Kind::String(Text::ANY)),
+    Shape::new(
+        "CoipPoolIdSet",
+        Kind::List(List {
+            member: Member::new("member", id::IPV4_POOL_COIP_ID).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new("CoipPoolMaxResults", Kind::Integer(Range::new(Some(5), Some(1000)))),
+    Shape::new(
+        "CoipPoolSet",
+        Kind::List(List {
+            member: Member::new("member", id::COIP_POOL).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
     Shape::new(
         "ConnectionTrackingConfiguration",
         Kind::Structure(&[
@@ -2154,6 +3256,7 @@ static SHAPES: &[Shape] = &[
             Member::new("UdpTimeout", id::INTEGER).location("udpTimeout"),
         ]),
     ),
+    Shape::new("ConnectivityType", Kind::String(Text::one_of(&["private", "public"]))),
     Shape::new("CoreCount", Kind::Integer(Range::ANY)),
     Shape::new(
         "CoreCountList",
@@ -2185,6 +3288,141 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new(
+        "CreateDefaultSubnetRequest",
+        Kind::Structure(&[
+            Member::new("AvailabilityZone", id::AVAILABILITY_ZONE_NAME),
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("Ipv6Native", id::BOOLEAN),
+            Member::new("AvailabilityZoneId", id::AVAILABILITY_ZONE_ID),
+        ]),
+    ),
+    Shape::new(
+        "CreateDefaultSubnetResult",
+        Kind::Structure(&[Member::new("Subnet", id::SUBNET).location("subnet")]),
+    ),
+    Shape::new("CreateDefaultVpcRequest", Kind::Structure(&[Member::new("DryRun", id::BOOLEAN)])),
+    Shape::new(
+        "CreateDefaultVpcResult",
+        Kind::Structure(&[Member::new("Vpc", id::VPC).location("vpc")]),
+    ),
+    Shape::new(
+        "CreateInternetGatewayRequest",
+        Kind::Structure(&[
+            Member::new("TagSpecifications", id::TAG_SPECIFICATION_LIST)
+                .location("TagSpecification"),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+        ]),
+    ),
+    Shape::new(
+        "CreateInternetGatewayResult",
+        Kind::Structure(&[
+            Member::new("InternetGateway", id::INTERNET_GATEWAY).location("internetGateway")
+        ]),
+    ),
+    Shape::new(
+        "CreateManagedPrefixListRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("PrefixListName", id::STRING).required(),
+            Member::new("Entries", id::ADD_PREFIX_LIST_ENTRIES).location("Entry"),
+            Member::new("MaxEntries", id::INTEGER).required(),
+            Member::new("TagSpecifications", id::TAG_SPECIFICATION_LIST)
+                .location("TagSpecification"),
+            Member::new("AddressFamily", id::STRING).required(),
+            Member::new("ClientToken", id::STRING),
+        ]),
+    ),
+    Shape::new(
+        "CreateManagedPrefixListResult",
+        Kind::Structure(&[
+            Member::new("PrefixList", id::MANAGED_PREFIX_LIST).location("prefixList")
+        ]),
+    ),
+    Shape::new(
+        "CreateNetworkInterfaceRequest",
+        Kind::Structure(&[
+            Member::new("Ipv4Prefixes", id::IPV4_PREFIX_LIST).location("Ipv4Prefix"),
+            Member::new("Ipv4PrefixCount", id::INTEGER),
+            Member::new("Ipv6Prefixes", id::IPV6_PREFIX_LIST).location("Ipv6Prefix"),
+            Member::new("Ipv6PrefixCount", id::INTEGER),
+            Member::new("InterfaceType", id::NETWORK_INTERFACE_CREATION_TYPE),
+            Member::new("TagSpecifications", id::TAG_SPECIFICATION_LIST)
+                .location("TagSpecification"),
+            Member::new("ClientToken", id::STRING),
+            Member::new("EnablePrimaryIpv6", id::BOOLEAN),
+            Member::new(
+                "ConnectionTrackingSpecification",
+                id::CONNECTION_TRACKING_SPECIFICATION_REQUEST,
+            ),
+            Member::new("Operator", id::OPERATOR_REQUEST),
+            Member::new("SubnetId", id::SUBNET_ID).location("subnetId").required(),
+            Member::new("Description", id::STRING).location("description"),
+            Member::new("PrivateIpAddress", id::STRING).location("privateIpAddress"),
+            Member::new("Groups", id::SECURITY_GROUP_ID_STRING_LIST).location("SecurityGroupId"),
+            Member::new("PrivateIpAddresses", id::PRIVATE_IP_ADDRESS_SPECIFICATION_LIST)
+                .location("privateIpAddresses"),
+            Member::new("SecondaryPrivateIpAddressCount", id::INTEGER)
+                .location("secondaryPrivateIpAddressCount"),
+            Member::new("Ipv6Addresses", id::INSTANCE_IPV6_ADDRESS_LIST).location("ipv6Addresses"),
+            Member::new("Ipv6AddressCount", id::INTEGER).location("ipv6AddressCount"),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+        ]),
+    ),
+    Shape::new(
+        "CreateNetworkInterfaceResult",
+        Kind::Structure(&[
+            Member::new("NetworkInterface", id::NETWORK_INTERFACE).location("networkInterface"),
+            Member::new("ClientToken", id::STRING).location("clientToken"),
+        ]),
+    ),
+    Shape::new(
+        "CreateRouteRequest",
+        Kind::Structure(&[
+            Member::new("DestinationPrefixListId", id::PREFIX_LIST_RESOURCE_ID),
+            Member::new("VpcEndpointId", id::VPC_ENDPOINT_ID),
+            Member::new("TransitGatewayId", id::TRANSIT_GATEWAY_ID),
+            Member::new("LocalGatewayId", id::LOCAL_GATEWAY_ID),
+            Member::new("CarrierGatewayId", id::CARRIER_GATEWAY_ID),
+            Member::new("CoreNetworkArn", id::CORE_NETWORK_ARN),
+            Member::new("OdbNetworkArn", id::ODB_NETWORK_ARN),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("RouteTableId", id::ROUTE_TABLE_ID).location("routeTableId").required(),
+            Member::new("DestinationCidrBlock", id::STRING).location("destinationCidrBlock"),
+            Member::new("GatewayId", id::ROUTE_GATEWAY_ID).location("gatewayId"),
+            Member::new("DestinationIpv6CidrBlock", id::STRING)
+                .location("destinationIpv6CidrBlock"),
+            Member::new("EgressOnlyInternetGatewayId", id::EGRESS_ONLY_INTERNET_GATEWAY_ID)
+                .location("egressOnlyInternetGatewayId"),
+            Member::new("InstanceId", id::INSTANCE_ID).location("instanceId"),
+            Member::new("NetworkInterfaceId", id::NETWORK_INTERFACE_ID)
+                .location("networkInterfaceId"),
+            Member::new("VpcPeeringConnectionId", id::VPC_PEERING_CONNECTION_ID)
+                .location("vpcPeeringConnectionId"),
+            Member::new("NatGatewayId", id::NAT_GATEWAY_ID).location("natGatewayId"),
+        ]),
+    ),
+    Shape::new(
+        "CreateRouteResult",
+        Kind::Structure(&[Member::new("Return", id::BOOLEAN).location("return")]),
+    ),
+    Shape::new(
+        "CreateRouteTableRequest",
+        Kind::Structure(&[
+            Member::new("TagSpecifications", id::TAG_SPECIFICATION_LIST)
+                .location("TagSpecification"),
+            Member::new("ClientToken", id::STRING),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("VpcId", id::VPC_ID).location("vpcId").required(),
+        ]),
+    ),
+    Shape::new(
+        "CreateRouteTableResult",
+        Kind::Structure(&[
+            Member::new("RouteTable", id::ROUTE_TABLE).location("routeTable"),
+            Member::new("ClientToken", id::STRING).location("clientToken"),
+        ]),
+    ),
+    Shape::new(
         "CreateSecurityGroupRequest",
         Kind::Structure(&[
             Member::new("Description", id::STRING).location("GroupDescription").required(),
@@ -2204,6 +3442,29 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new(
+        "CreateSubnetRequest",
+        Kind::Structure(&[
+            Member::new("TagSpecifications", id::TAG_SPECIFICATION_LIST)
+                .location("TagSpecification"),
+            Member::new("AvailabilityZone", id::STRING),
+            Member::new("AvailabilityZoneId", id::STRING),
+            Member::new("CidrBlock", id::STRING),
+            Member::new("Ipv6CidrBlock", id::STRING),
+            Member::new("OutpostArn", id::STRING),
+            Member::new("VpcId", id::VPC_ID).required(),
+            Member::new("Ipv6Native", id::BOOLEAN),
+            Member::new("Ipv4IpamPoolId", id::IPAM_POOL_ID),
+            Member::new("Ipv4NetmaskLength", id::NETMASK_LENGTH),
+            Member::new("Ipv6IpamPoolId", id::IPAM_POOL_ID),
+            Member::new("Ipv6NetmaskLength", id::NETMASK_LENGTH),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+        ]),
+    ),
+    Shape::new(
+        "CreateSubnetResult",
+        Kind::Structure(&[Member::new("Subnet", id::SUBNET).location("subnet")]),
+    ),
+    Shape::new(
         "CreateTagsRequest",
         Kind::Structure(&[
             Member::new("DryRun", id::BOOLEAN).location("dryRun"),
@@ -2211,6 +3472,27 @@ static SHAPES: &[Shape] = &[
             Member::new("Tags", id::TAG_LIST).location("Tag").required(),
         ]),
     ),
+    Shape::new(
+        "CreateVpcRequest",
+        Kind::Structure(&[
+            Member::new("CidrBlock", id::STRING),
+            Member::new("Ipv6Pool", id::IPV6_POOL_EC2_ID),
+            Member::new("Ipv6CidrBlock", id::STRING),
+            Member::new("Ipv4IpamPoolId", id::IPAM_POOL_ID),
+            Member::new("Ipv4NetmaskLength", id::NETMASK_LENGTH),
+            Member::new("Ipv6IpamPoolId", id::IPAM_POOL_ID),
+            Member::new("Ipv6NetmaskLength", id::NETMASK_LENGTH),
+            Member::new("Ipv6CidrBlockNetworkBorderGroup", id::STRING),
+            Member::new("VpcEncryptionControl", id::VPC_ENCRYPTION_CONTROL_CONFIGURATION),
+            Member::new("TagSpecifications", id::TAG_SPECIFICATION_LIST)
+                .location("TagSpecification"),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("InstanceTenancy", id::TENANCY).location("instanceTenancy"),
+            Member::new("AmazonProvidedIpv6CidrBlock", id::BOOLEAN)
+                .location("amazonProvidedIpv6CidrBlock"),
+        ]),
+    ),
+    Shape::new("CreateVpcResult", Kind::Structure(&[Member::new("Vpc", id::VPC).location("vpc")])),
     Shape::new(
         "CreditSpecificationRequest",
         Kind::Structure(&[Member::new("CpuCredits", id::STRING).required()]),
@@ -2235,6 +3517,55 @@ static SHAPES: &[Shape] = &[
     Shape::new("DefaultUdpStreamTimeout", Kind::Integer(Range::ANY)),
     Shape::new("DefaultUdpTimeout", Kind::Integer(Range::ANY)),
     Shape::new(
+        "DeleteInternetGatewayRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("InternetGatewayId", id::INTERNET_GATEWAY_ID)
+                .location("internetGatewayId")
+                .required(),
+        ]),
+    ),
+    Shape::new(
+        "DeleteManagedPrefixListRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("PrefixListId", id::PREFIX_LIST_RESOURCE_ID).required(),
+        ]),
+    ),
+    Shape::new(
+        "DeleteManagedPrefixListResult",
+        Kind::Structure(&[
+            Member::new("PrefixList", id::MANAGED_PREFIX_LIST).location("prefixList")
+        ]),
+    ),
+    Shape::new(
+        "DeleteNetworkInterfaceRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("NetworkInterfaceId", id::NETWORK_INTERFACE_ID)
+                .location("networkInterfaceId")
+                .required(),
+        ]),
+    ),
+    Shape::new(
+        "DeleteRouteRequest",
+        Kind::Structure(&[
+            Member::new("DestinationPrefixListId", id::PREFIX_LIST_RESOURCE_ID),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("RouteTableId", id::ROUTE_TABLE_ID).location("routeTableId").required(),
+            Member::new("DestinationCidrBlock", id::STRING).location("destinationCidrBlock"),
+            Member::new("DestinationIpv6CidrBlock", id::STRING)
+                .location("destinationIpv6CidrBlock"),
+        ]),
+    ),
+    Shape::new(
+        "DeleteRouteTableRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("RouteTableId", id::ROUTE_TABLE_ID).location("routeTableId").required(),
+        ]),
+    ),
+    Shape::new(
         "DeleteSecurityGroupRequest",
         Kind::Structure(&[
             Member::new("GroupId", id::SECURITY_GROUP_ID),
@@ -2250,11 +3581,25 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new(
+        "DeleteSubnetRequest",
+        Kind::Structure(&[
+            Member::new("SubnetId", id::SUBNET_ID).required(),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+        ]),
+    ),
+    Shape::new(
         "DeleteTagsRequest",
         Kind::Structure(&[
             Member::new("DryRun", id::BOOLEAN).location("dryRun"),
             Member::new("Resources", id::RESOURCE_ID_LIST).location("resourceId").required(),
             Member::new("Tags", id::TAG_LIST).location("tag"),
+        ]),
+    ),
+    Shape::new(
+        "DeleteVpcRequest",
+        Kind::Structure(&[
+            Member::new("VpcId", id::VPC_ID).required(),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
         ]),
     ),
     Shape::new(
@@ -2269,6 +3614,23 @@ static SHAPES: &[Shape] = &[
         "DescribeAccountAttributesResult",
         Kind::Structure(&[Member::new("AccountAttributes", id::ACCOUNT_ATTRIBUTE_LIST)
             .location("accountAttributeSet")]),
+    ),
+    Shape::new(
+        "DescribeAddressesAttributeRequest",
+        Kind::Structure(&[
+            Member::new("AllocationIds", id::ALLOCATION_IDS).location("AllocationId"),
+            Member::new("Attribute", id::ADDRESS_ATTRIBUTE_NAME),
+            Member::new("NextToken", id::NEXT_TOKEN),
+            Member::new("MaxResults", id::ADDRESS_MAX_RESULTS),
+            Member::new("DryRun", id::BOOLEAN),
+        ]),
+    ),
+    Shape::new(
+        "DescribeAddressesAttributeResult",
+        Kind::Structure(&[
+            Member::new("Addresses", id::ADDRESS_SET).location("addressSet"),
+            Member::new("NextToken", id::NEXT_TOKEN).location("nextToken"),
+        ]),
     ),
     Shape::new(
         "DescribeAddressesRequest",
@@ -2299,6 +3661,86 @@ static SHAPES: &[Shape] = &[
             .location("availabilityZoneInfo")]),
     ),
     Shape::new(
+        "DescribeCoipPoolsRequest",
+        Kind::Structure(&[
+            Member::new("PoolIds", id::COIP_POOL_ID_SET).location("PoolId"),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+            Member::new("MaxResults", id::COIP_POOL_MAX_RESULTS),
+            Member::new("NextToken", id::STRING),
+            Member::new("DryRun", id::BOOLEAN),
+        ]),
+    ),
+    Shape::new(
+        "DescribeCoipPoolsResult",
+        Kind::Structure(&[
+            Member::new("CoipPools", id::COIP_POOL_SET).location("coipPoolSet"),
+            Member::new("NextToken", id::STRING).location("nextToken"),
+        ]),
+    ),
+    Shape::new("DescribeDhcpOptionsMaxResults", Kind::Integer(Range::new(Some(5), Some(1000)))),
+    Shape::new(
+        "DescribeDhcpOptionsRequest",
+        Kind::Structure(&[
+            Member::new("DhcpOptionsIds", id::DHCP_OPTIONS_ID_STRING_LIST)
+                .location("DhcpOptionsId"),
+            Member::new("NextToken", id::STRING),
+            Member::new("MaxResults", id::DESCRIBE_DHCP_OPTIONS_MAX_RESULTS),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeDhcpOptionsResult",
+        Kind::Structure(&[
+            Member::new("NextToken", id::STRING).location("nextToken"),
+            Member::new("DhcpOptions", id::DHCP_OPTIONS_LIST).location("dhcpOptionsSet"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeEgressOnlyInternetGatewaysMaxResults",
+        Kind::Integer(Range::new(Some(5), Some(255))),
+    ),
+    Shape::new(
+        "DescribeEgressOnlyInternetGatewaysRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("EgressOnlyInternetGatewayIds", id::EGRESS_ONLY_INTERNET_GATEWAY_ID_LIST)
+                .location("EgressOnlyInternetGatewayId"),
+            Member::new("MaxResults", id::DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_MAX_RESULTS),
+            Member::new("NextToken", id::STRING),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeEgressOnlyInternetGatewaysResult",
+        Kind::Structure(&[
+            Member::new("EgressOnlyInternetGateways", id::EGRESS_ONLY_INTERNET_GATEWAY_LIST)
+                .location("egressOnlyInternetGatewaySet"),
+            Member::new("NextToken", id::STRING).location("nextToken"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeIamInstanceProfileAssociationsMaxResults",
+        Kind::Integer(Range::new(Some(5), Some(1000))),
+    ),
+    Shape::new(
+        "DescribeIamInstanceProfileAssociationsRequest",
+        Kind::Structure(&[
+            Member::new("AssociationIds", id::ASSOCIATION_ID_LIST).location("AssociationId"),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+            Member::new("MaxResults", id::DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS_MAX_RESULTS),
+            Member::new("NextToken", id::NEXT_TOKEN),
+        ]),
+    ),
+    Shape::new(
+        "DescribeIamInstanceProfileAssociationsResult",
+        Kind::Structure(&[
+            Member::new("IamInstanceProfileAssociations", id::IAM_INSTANCE_PROFILE_ASSOCIATION_SET)
+                .location("iamInstanceProfileAssociationSet"),
+            Member::new("NextToken", id::NEXT_TOKEN).location("nextToken"),
+        ]),
+    ),
+    Shape::new(
         "DescribeImagesRequest",
         Kind::Structure(&[
             Member::new("ExecutableUsers", id::EXECUTABLE_BY_STRING_LIST).location("ExecutableBy"),
@@ -2317,6 +3759,36 @@ static SHAPES: &[Shape] = &[
         Kind::Structure(&[
             Member::new("NextToken", id::STRING).location("nextToken"),
             Member::new("Images", id::IMAGE_LIST).location("imagesSet"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeInstanceAttributeRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("InstanceId", id::INSTANCE_ID).location("instanceId").required(),
+            Member::new("Attribute", id::INSTANCE_ATTRIBUTE_NAME).location("attribute").required(),
+        ]),
+    ),
+    Shape::new(
+        "DescribeInstanceCreditSpecificationsMaxResults",
+        Kind::Integer(Range::new(Some(5), Some(1000))),
+    ),
+    Shape::new(
+        "DescribeInstanceCreditSpecificationsRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+            Member::new("InstanceIds", id::INSTANCE_ID_STRING_LIST).location("InstanceId"),
+            Member::new("MaxResults", id::DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_MAX_RESULTS),
+            Member::new("NextToken", id::STRING),
+        ]),
+    ),
+    Shape::new(
+        "DescribeInstanceCreditSpecificationsResult",
+        Kind::Structure(&[
+            Member::new("InstanceCreditSpecifications", id::INSTANCE_CREDIT_SPECIFICATION_LIST)
+                .location("instanceCreditSpecificationSet"),
+            Member::new("NextToken", id::STRING).location("nextToken"),
         ]),
     ),
     Shape::new(
@@ -2398,6 +3870,112 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new(
+        "DescribeIpamPoolsRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+            Member::new("MaxResults", id::IPAM_MAX_RESULTS),
+            Member::new("NextToken", id::NEXT_TOKEN),
+            Member::new("IpamPoolIds", id::VALUE_STRING_LIST).location("IpamPoolId"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeIpamPoolsResult",
+        Kind::Structure(&[
+            Member::new("NextToken", id::NEXT_TOKEN).location("nextToken"),
+            Member::new("IpamPools", id::IPAM_POOL_SET).location("ipamPoolSet"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeKeyPairsRequest",
+        Kind::Structure(&[
+            Member::new("KeyNames", id::KEY_NAME_STRING_LIST).location("KeyName"),
+            Member::new("KeyPairIds", id::KEY_PAIR_ID_STRING_LIST).location("KeyPairId"),
+            Member::new("IncludePublicKey", id::BOOLEAN),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeKeyPairsResult",
+        Kind::Structure(&[Member::new("KeyPairs", id::KEY_PAIR_LIST).location("keySet")]),
+    ),
+    Shape::new(
+        "DescribeManagedPrefixListsRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+            Member::new("MaxResults", id::PREFIX_LIST_MAX_RESULTS),
+            Member::new("NextToken", id::NEXT_TOKEN),
+            Member::new("PrefixListIds", id::VALUE_STRING_LIST).location("PrefixListId"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeManagedPrefixListsResult",
+        Kind::Structure(&[
+            Member::new("NextToken", id::NEXT_TOKEN).location("nextToken"),
+            Member::new("PrefixLists", id::MANAGED_PREFIX_LIST_SET).location("prefixListSet"),
+        ]),
+    ),
+    Shape::new("DescribeNatGatewaysMaxResults", Kind::Integer(Range::new(Some(5), Some(1000)))),
+    Shape::new(
+        "DescribeNatGatewaysRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("Filter", id::FILTER_LIST),
+            Member::new("MaxResults", id::DESCRIBE_NAT_GATEWAYS_MAX_RESULTS),
+            Member::new("NatGatewayIds", id::NAT_GATEWAY_ID_STRING_LIST).location("NatGatewayId"),
+            Member::new("NextToken", id::STRING),
+        ]),
+    ),
+    Shape::new(
+        "DescribeNatGatewaysResult",
+        Kind::Structure(&[
+            Member::new("NatGateways", id::NAT_GATEWAY_LIST).location("natGatewaySet"),
+            Member::new("NextToken", id::STRING).location("nextToken"),
+        ]),
+    ),
+    Shape::new("DescribeNetworkAclsMaxResults", Kind::Integer(Range::new(Some(5), Some(1000)))),
+    Shape::new(
+        "DescribeNetworkAclsRequest",
+        Kind::Structure(&[
+            Member::new("NextToken", id::STRING),
+            Member::new("MaxResults", id::DESCRIBE_NETWORK_ACLS_MAX_RESULTS),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("NetworkAclIds", id::NETWORK_ACL_ID_STRING_LIST).location("NetworkAclId"),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeNetworkAclsResult",
+        Kind::Structure(&[
+            Member::new("NetworkAcls", id::NETWORK_ACL_LIST).location("networkAclSet"),
+            Member::new("NextToken", id::STRING).location("nextToken"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeNetworkInterfaceAttributeRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("NetworkInterfaceId", id::NETWORK_INTERFACE_ID)
+                .location("networkInterfaceId")
+                .required(),
+            Member::new("Attribute", id::NETWORK_INTERFACE_ATTRIBUTE).location("attribute"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeNetworkInterfaceAttributeResult",
+        Kind::Structure(&[
+            Member::new("Attachment", id::NETWORK_INTERFACE_ATTACHMENT).location("attachment"),
+            Member::new("Description", id::ATTRIBUTE_VALUE).location("description"),
+            Member::new("Groups", id::GROUP_IDENTIFIER_LIST).location("groupSet"),
+            Member::new("NetworkInterfaceId", id::STRING).location("networkInterfaceId"),
+            Member::new("SourceDestCheck", id::ATTRIBUTE_BOOLEAN_VALUE).location("sourceDestCheck"),
+            Member::new("AssociatePublicIpAddress", id::BOOLEAN)
+                .location("associatePublicIpAddress"),
+        ]),
+    ),
+    Shape::new(
         "DescribeNetworkInterfacesMaxResults",
         Kind::Integer(Range::new(Some(5), Some(1000))),
     ),
@@ -2419,6 +3997,24 @@ static SHAPES: &[Shape] = &[
             Member::new("NetworkInterfaces", id::NETWORK_INTERFACE_LIST)
                 .location("networkInterfaceSet"),
             Member::new("NextToken", id::STRING).location("nextToken"),
+        ]),
+    ),
+    Shape::new(
+        "DescribePrefixListsRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+            Member::new("MaxResults", id::INTEGER),
+            Member::new("NextToken", id::STRING),
+            Member::new("PrefixListIds", id::PREFIX_LIST_RESOURCE_ID_STRING_LIST)
+                .location("PrefixListId"),
+        ]),
+    ),
+    Shape::new(
+        "DescribePrefixListsResult",
+        Kind::Structure(&[
+            Member::new("NextToken", id::STRING).location("nextToken"),
+            Member::new("PrefixLists", id::PREFIX_LIST_SET).location("prefixListSet"),
         ]),
     ),
     Shape::new(
@@ -2529,6 +4125,24 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new(
+        "DescribeVolumesRequest",
+        Kind::Structure(&[
+            Member::new("VolumeIds", id::VOLUME_ID_STRING_LIST).location("VolumeId"),
+            Member::new("IncludeManagedResources", id::BOOLEAN),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+            Member::new("NextToken", id::STRING).location("nextToken"),
+            Member::new("MaxResults", id::INTEGER).location("maxResults"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeVolumesResult",
+        Kind::Structure(&[
+            Member::new("NextToken", id::STRING).location("nextToken"),
+            Member::new("Volumes", id::VOLUME_LIST).location("volumeSet"),
+        ]),
+    ),
+    Shape::new(
         "DescribeVpcAttributeRequest",
         Kind::Structure(&[
             Member::new("Attribute", id::VPC_ATTRIBUTE_NAME).required(),
@@ -2546,6 +4160,46 @@ static SHAPES: &[Shape] = &[
             Member::new("EnableNetworkAddressUsageMetrics", id::ATTRIBUTE_BOOLEAN_VALUE)
                 .location("enableNetworkAddressUsageMetrics"),
             Member::new("VpcId", id::STRING).location("vpcId"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeVpcEndpointsRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("VpcEndpointIds", id::VPC_ENDPOINT_ID_LIST).location("VpcEndpointId"),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+            Member::new("MaxResults", id::INTEGER),
+            Member::new("NextToken", id::STRING),
+        ]),
+    ),
+    Shape::new(
+        "DescribeVpcEndpointsResult",
+        Kind::Structure(&[
+            Member::new("VpcEndpoints", id::VPC_ENDPOINT_SET).location("vpcEndpointSet"),
+            Member::new("NextToken", id::STRING).location("nextToken"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeVpcPeeringConnectionsMaxResults",
+        Kind::Integer(Range::new(Some(5), Some(1000))),
+    ),
+    Shape::new(
+        "DescribeVpcPeeringConnectionsRequest",
+        Kind::Structure(&[
+            Member::new("NextToken", id::STRING),
+            Member::new("MaxResults", id::DESCRIBE_VPC_PEERING_CONNECTIONS_MAX_RESULTS),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("VpcPeeringConnectionIds", id::VPC_PEERING_CONNECTION_ID_LIST)
+                .location("VpcPeeringConnectionId"),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+        ]),
+    ),
+    Shape::new(
+        "DescribeVpcPeeringConnectionsResult",
+        Kind::Structure(&[
+            Member::new("VpcPeeringConnections", id::VPC_PEERING_CONNECTION_LIST)
+                .location("vpcPeeringConnectionSet"),
+            Member::new("NextToken", id::STRING).location("nextToken"),
         ]),
     ),
     Shape::new("DescribeVpcsMaxResults", Kind::Integer(Range::new(Some(5), Some(1000)))),
@@ -2566,7 +4220,124 @@ static SHAPES: &[Shape] = &[
             Member::new("Vpcs", id::VPC_LIST).location("vpcSet"),
         ]),
     ),
+    Shape::new(
+        "DetachInternetGatewayRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("InternetGatewayId", id::INTERNET_GATEWAY_ID)
+                .location("internetGatewayId")
+                .required(),
+            Member::new("VpcId", id::VPC_ID).location("vpcId").required(),
+        ]),
+    ),
+    Shape::new(
+        "DetachNetworkInterfaceRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("AttachmentId", id::NETWORK_INTERFACE_ATTACHMENT_ID)
+                .location("attachmentId")
+                .required(),
+            Member::new("Force", id::BOOLEAN).location("force"),
+        ]),
+    ),
     Shape::new("DeviceType", Kind::String(Text::one_of(&["ebs", "instance-store"]))),
+    Shape::new(
+        "DhcpConfiguration",
+        Kind::Structure(&[
+            Member::new("Key", id::STRING).location("key"),
+            Member::new("Values", id::DHCP_CONFIGURATION_VALUE_LIST).location("valueSet"),
+        ]),
+    ),
+    Shape::new(
+        "DhcpConfigurationList",
+        Kind::List(List {
+            member: Member::new("member", id::DHCP_CONFIGURATION).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "DhcpConfigurationValueList",
+        Kind::List(List {
+            member: Member::new("member", id::ATTRIBUTE_VALUE).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "DhcpOptions",
+        Kind::Structure(&[
+            Member::new("OwnerId", id::STRING).location("ownerId"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+            Member::new("DhcpOptionsId", id::STRING).location("dhcpOptionsId"),
+            Member::new("DhcpConfigurations", id::DHCP_CONFIGURATION_LIST)
+                .location("dhcpConfigurationSet"),
+        ]),
+    ),
+    Shape::new("DhcpOptionsId", Kind::String(Text::ANY)),
+    Shape::new(
+        "DhcpOptionsIdStringList",
+        Kind::List(List {
+            member: Member::new("member", id::DHCP_OPTIONS_ID).location("DhcpOptionsId"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "DhcpOptionsList",
+        Kind::List(List {
+            member: Member::new("member", id::DHCP_OPTIONS).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "DisassociateAddressRequest",
+        Kind::Structure(&[
+            Member::new("AssociationId", id::ELASTIC_IP_ASSOCIATION_ID),
+            Member::new("PublicIp", id::EIP_ALLOCATION_PUBLIC_IP),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+        ]),
+    ),
+    Shape::new(
+        "DisassociateRouteTableRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("AssociationId", id::ROUTE_TABLE_ASSOCIATION_ID)
+                .location("associationId")
+                .required(),
+        ]),
+    ),
+    Shape::new(
+        "DisassociateSubnetCidrBlockRequest",
+        Kind::Structure(&[Member::new("AssociationId", id::SUBNET_CIDR_ASSOCIATION_ID)
+            .location("associationId")
+            .required()]),
+    ),
+    Shape::new(
+        "DisassociateSubnetCidrBlockResult",
+        Kind::Structure(&[
+            Member::new("Ipv6CidrBlockAssociation", id::SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION)
+                .location("ipv6CidrBlockAssociation"),
+            Member::new("SubnetId", id::STRING).location("subnetId"),
+        ]),
+    ),
+    Shape::new(
+        "DisassociateVpcCidrBlockRequest",
+        Kind::Structure(&[Member::new("AssociationId", id::VPC_CIDR_ASSOCIATION_ID)
+            .location("associationId")
+            .required()]),
+    ),
+    Shape::new(
+        "DisassociateVpcCidrBlockResult",
+        Kind::Structure(&[
+            Member::new("Ipv6CidrBlockAssociation", id::VPC_IPV6_CIDR_BLOCK_ASSOCIATION)
+                .location("ipv6CidrBlockAssociation"),
+            Member::new("CidrBlockAssociation", id::VPC_CIDR_BLOCK_ASSOCIATION)
+                .location("cidrBlockAssociation"),
+            Member::new("VpcId", id::STRING).location("vpcId"),
+        ]),
+    ),
     Shape::new("DiskCount", Kind::Integer(Range::ANY)),
     Shape::new(
         "DiskInfo",
@@ -2586,6 +4357,36 @@ static SHAPES: &[Shape] = &[
     ),
     Shape::new("DiskSize", Kind::Long(Range::ANY)),
     Shape::new("DiskType", Kind::String(Text::one_of(&["hdd", "ssd"]))),
+    Shape::new(
+        "DnsEntry",
+        Kind::Structure(&[
+            Member::new("DnsName", id::STRING).location("dnsName"),
+            Member::new("HostedZoneId", id::STRING).location("hostedZoneId"),
+        ]),
+    ),
+    Shape::new(
+        "DnsEntrySet",
+        Kind::List(List {
+            member: Member::new("member", id::DNS_ENTRY).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "DnsOptions",
+        Kind::Structure(&[
+            Member::new("DnsRecordIpType", id::DNS_RECORD_IP_TYPE).location("dnsRecordIpType"),
+            Member::new("PrivateDnsOnlyForInboundResolverEndpoint", id::BOOLEAN)
+                .location("privateDnsOnlyForInboundResolverEndpoint"),
+            Member::new("PrivateDnsPreference", id::STRING).location("privateDnsPreference"),
+            Member::new("PrivateDnsSpecifiedDomains", id::PRIVATE_DNS_SPECIFIED_DOMAIN_SET)
+                .location("privateDnsSpecifiedDomainSet"),
+        ]),
+    ),
+    Shape::new(
+        "DnsRecordIpType",
+        Kind::String(Text::one_of(&["ipv4", "dualstack", "ipv6", "service-defined"])),
+    ),
     Shape::new("DomainType", Kind::String(Text::one_of(&["vpc", "standard"]))),
     Shape::new(
         "EbsBlockDevice",
@@ -2662,6 +4463,13 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new(
+        "EbsInstanceBlockDeviceSpecification",
+        Kind::Structure(&[
+            Member::new("VolumeId", id::VOLUME_ID).location("volumeId"),
+            Member::new("DeleteOnTermination", id::BOOLEAN).location("deleteOnTermination"),
+        ]),
+    ),
+    Shape::new(
         "EbsNvmeSupport",
         Kind::String(Text::one_of(&["unsupported", "supported", "required"])),
     ),
@@ -2713,6 +4521,34 @@ static SHAPES: &[Shape] = &[
             .location("maximumEfaInterfaces")]),
     ),
     Shape::new("EfaSupportedFlag", Kind::Boolean),
+    Shape::new(
+        "EgressOnlyInternetGateway",
+        Kind::Structure(&[
+            Member::new("Attachments", id::INTERNET_GATEWAY_ATTACHMENT_LIST)
+                .location("attachmentSet"),
+            Member::new("EgressOnlyInternetGatewayId", id::EGRESS_ONLY_INTERNET_GATEWAY_ID)
+                .location("egressOnlyInternetGatewayId"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+        ]),
+    ),
+    Shape::new("EgressOnlyInternetGatewayId", Kind::String(Text::ANY)),
+    Shape::new(
+        "EgressOnlyInternetGatewayIdList",
+        Kind::List(List {
+            member: Member::new("member", id::EGRESS_ONLY_INTERNET_GATEWAY_ID).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "EgressOnlyInternetGatewayList",
+        Kind::List(List {
+            member: Member::new("member", id::EGRESS_ONLY_INTERNET_GATEWAY).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new("EipAllocationPublicIp", Kind::String(Text::ANY)),
     Shape::new(
         "ElasticGpuAssociation",
         Kind::Structure(&[
@@ -2783,6 +4619,14 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new("ElasticIpAssociationId", Kind::String(Text::ANY)),
+    Shape::new(
+        "EnaSrdSpecification",
+        Kind::Structure(&[
+            Member::new("EnaSrdEnabled", id::BOOLEAN),
+            Member::new("EnaSrdUdpSpecification", id::ENA_SRD_UDP_SPECIFICATION),
+        ]),
+    ),
     Shape::new(
         "EnaSrdSpecificationRequest",
         Kind::Structure(&[
@@ -2791,6 +4635,10 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new("EnaSrdSupported", Kind::Boolean),
+    Shape::new(
+        "EnaSrdUdpSpecification",
+        Kind::Structure(&[Member::new("EnaSrdUdpEnabled", id::BOOLEAN)]),
+    ),
     Shape::new(
         "EnaSrdUdpSpecificationRequest",
         Kind::Structure(&[Member::new("EnaSrdUdpEnabled", id::BOOLEAN)]),
@@ -2879,6 +4727,45 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new("FreeTierEligibleFlag", Kind::Boolean),
+    Shape::new(
+        "GetManagedPrefixListEntriesRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("PrefixListId", id::PREFIX_LIST_RESOURCE_ID).required(),
+            Member::new("TargetVersion", id::LONG),
+            Member::new("MaxResults", id::PREFIX_LIST_MAX_RESULTS),
+            Member::new("NextToken", id::NEXT_TOKEN),
+        ]),
+    ),
+    Shape::new(
+        "GetManagedPrefixListEntriesResult",
+        Kind::Structure(&[
+            Member::new("Entries", id::PREFIX_LIST_ENTRY_SET).location("entrySet"),
+            Member::new("NextToken", id::NEXT_TOKEN).location("nextToken"),
+        ]),
+    ),
+    Shape::new(
+        "GetSecurityGroupsForVpcRequest",
+        Kind::Structure(&[
+            Member::new("VpcId", id::VPC_ID).required(),
+            Member::new("NextToken", id::STRING),
+            Member::new("MaxResults", id::GET_SECURITY_GROUPS_FOR_VPC_REQUEST_MAX_RESULTS),
+            Member::new("Filters", id::FILTER_LIST).location("Filter"),
+            Member::new("DryRun", id::BOOLEAN),
+        ]),
+    ),
+    Shape::new(
+        "GetSecurityGroupsForVpcRequestMaxResults",
+        Kind::Integer(Range::new(Some(5), Some(1000))),
+    ),
+    Shape::new(
+        "GetSecurityGroupsForVpcResult",
+        Kind::Structure(&[
+            Member::new("NextToken", id::STRING).location("nextToken"),
+            Member::new("SecurityGroupForVpcs", id::SECURITY_GROUP_FOR_VPC_LIST)
+                .location("securityGroupForVpcSet"),
+        ]),
+    ),
     Shape::new("GpuDeviceCount", Kind::Integer(Range::ANY)),
     Shape::new(
         "GpuDeviceInfo",
@@ -2942,6 +4829,14 @@ static SHAPES: &[Shape] = &[
         }),
     ),
     Shape::new(
+        "GroupIdentifierSet",
+        Kind::List(List {
+            member: Member::new("member", id::SECURITY_GROUP_IDENTIFIER).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
         "GroupNameStringList",
         Kind::List(List {
             member: Member::new("member", id::SECURITY_GROUP_NAME).location("GroupName"),
@@ -2969,10 +4864,46 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new(
+        "IamInstanceProfileAssociation",
+        Kind::Structure(&[
+            Member::new("AssociationId", id::STRING).location("associationId"),
+            Member::new("InstanceId", id::STRING).location("instanceId"),
+            Member::new("IamInstanceProfile", id::IAM_INSTANCE_PROFILE)
+                .location("iamInstanceProfile"),
+            Member::new("State", id::IAM_INSTANCE_PROFILE_ASSOCIATION_STATE).location("state"),
+            Member::new("Timestamp", id::DATE_TIME).location("timestamp"),
+        ]),
+    ),
+    Shape::new("IamInstanceProfileAssociationId", Kind::String(Text::ANY)),
+    Shape::new(
+        "IamInstanceProfileAssociationSet",
+        Kind::List(List {
+            member: Member::new("member", id::IAM_INSTANCE_PROFILE_ASSOCIATION).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "IamInstanceProfileAssociationState",
+        Kind::String(Text::one_of(&[
+            "associating",
+            "associated",
+            "disassociating",
+            "disassociated",
+        ])),
+    ),
+    Shape::new(
         "IamInstanceProfileSpecification",
         Kind::Structure(&[
             Member::new("Arn", id::STRING).location("arn"),
             Member::new("Name", id::STRING).location("name"),
+        ]),
+    ),
+    Shape::new(
+        "IcmpTypeCode",
+        Kind::Structure(&[
+            Member::new("Code", id::INTEGER).location("code"),
+            Member::new("Type", id::INTEGER).location("type"),
         ]),
     ),
     Shape::new(
@@ -3219,6 +5150,52 @@ static SHAPES: &[Shape] = &[
             Member::new("EnaSrdUdpEnabled", id::BOOLEAN).location("enaSrdUdpEnabled")
         ]),
     ),
+    Shape::new(
+        "InstanceAttribute",
+        Kind::Structure(&[
+            Member::new("BlockDeviceMappings", id::INSTANCE_BLOCK_DEVICE_MAPPING_LIST)
+                .location("blockDeviceMapping"),
+            Member::new("DisableApiTermination", id::ATTRIBUTE_BOOLEAN_VALUE)
+                .location("disableApiTermination"),
+            Member::new("EnaSupport", id::ATTRIBUTE_BOOLEAN_VALUE).location("enaSupport"),
+            Member::new("EnclaveOptions", id::ENCLAVE_OPTIONS).location("enclaveOptions"),
+            Member::new("EbsOptimized", id::ATTRIBUTE_BOOLEAN_VALUE).location("ebsOptimized"),
+            Member::new("InstanceId", id::STRING).location("instanceId"),
+            Member::new("InstanceInitiatedShutdownBehavior", id::ATTRIBUTE_VALUE)
+                .location("instanceInitiatedShutdownBehavior"),
+            Member::new("InstanceType", id::ATTRIBUTE_VALUE).location("instanceType"),
+            Member::new("KernelId", id::ATTRIBUTE_VALUE).location("kernel"),
+            Member::new("ProductCodes", id::PRODUCT_CODE_LIST).location("productCodes"),
+            Member::new("RamdiskId", id::ATTRIBUTE_VALUE).location("ramdisk"),
+            Member::new("RootDeviceName", id::ATTRIBUTE_VALUE).location("rootDeviceName"),
+            Member::new("SourceDestCheck", id::ATTRIBUTE_BOOLEAN_VALUE).location("sourceDestCheck"),
+            Member::new("SriovNetSupport", id::ATTRIBUTE_VALUE).location("sriovNetSupport"),
+            Member::new("UserData", id::ATTRIBUTE_VALUE).location("userData"),
+            Member::new("DisableApiStop", id::ATTRIBUTE_BOOLEAN_VALUE).location("disableApiStop"),
+            Member::new("Groups", id::GROUP_IDENTIFIER_LIST).location("groupSet"),
+        ]),
+    ),
+    Shape::new(
+        "InstanceAttributeName",
+        Kind::String(Text::one_of(&[
+            "instanceType",
+            "kernel",
+            "ramdisk",
+            "userData",
+            "disableApiTermination",
+            "instanceInitiatedShutdownBehavior",
+            "rootDeviceName",
+            "blockDeviceMapping",
+            "productCodes",
+            "sourceDestCheck",
+            "groupSet",
+            "ebsOptimized",
+            "sriovNetSupport",
+            "enaSupport",
+            "enclaveOptions",
+            "disableApiStop",
+        ])),
+    ),
     Shape::new("InstanceAutoRecoveryState", Kind::String(Text::one_of(&["disabled", "default"]))),
     Shape::new(
         "InstanceBandwidthWeighting",
@@ -3239,7 +5216,40 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new(
+        "InstanceBlockDeviceMappingSpecification",
+        Kind::Structure(&[
+            Member::new("DeviceName", id::STRING).location("deviceName"),
+            Member::new("Ebs", id::EBS_INSTANCE_BLOCK_DEVICE_SPECIFICATION).location("ebs"),
+            Member::new("VirtualName", id::STRING).location("virtualName"),
+            Member::new("NoDevice", id::STRING).location("noDevice"),
+        ]),
+    ),
+    Shape::new(
+        "InstanceBlockDeviceMappingSpecificationList",
+        Kind::List(List {
+            member: Member::new("member", id::INSTANCE_BLOCK_DEVICE_MAPPING_SPECIFICATION)
+                .location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
     Shape::new("InstanceBootModeValues", Kind::String(Text::one_of(&["legacy-bios", "uefi"]))),
+    Shape::new(
+        "InstanceCreditSpecification",
+        Kind::Structure(&[
+            Member::new("InstanceId", id::STRING).location("instanceId"),
+            Member::new("CpuCredits", id::STRING).location("cpuCredits"),
+        ]),
+    ),
+    Shape::new(
+        "InstanceCreditSpecificationList",
+        Kind::List(List {
+            member: Member::new("member", id::INSTANCE_CREDIT_SPECIFICATION).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
     Shape::new("InstanceEventId", Kind::String(Text::ANY)),
     Shape::new("InstanceId", Kind::String(Text::ANY)),
     Shape::new(
@@ -5283,6 +7293,7 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new("IpAddressType", Kind::String(Text::one_of(&["ipv4", "dualstack", "ipv6"]))),
     Shape::new(
         "IpPermission",
         Kind::Structure(&[
@@ -5304,6 +7315,14 @@ static SHAPES: &[Shape] = &[
         }),
     ),
     Shape::new(
+        "IpPrefixList",
+        Kind::List(List {
+            member: Member::new("member", id::STRING).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
         "IpRange",
         Kind::Structure(&[
             Member::new("Description", id::STRING).location("description"),
@@ -5319,7 +7338,100 @@ static SHAPES: &[Shape] = &[
         }),
     ),
     Shape::new("IpSource", Kind::String(Text::one_of(&["amazon", "byoip", "none"]))),
+    Shape::new("IpamMaxResults", Kind::Integer(Range::new(Some(5), Some(1000)))),
+    Shape::new("IpamNetmaskLength", Kind::Integer(Range::new(Some(0), Some(128)))),
+    Shape::new(
+        "IpamPool",
+        Kind::Structure(&[
+            Member::new("OwnerId", id::STRING).location("ownerId"),
+            Member::new("IpamPoolId", id::IPAM_POOL_ID).location("ipamPoolId"),
+            Member::new("SourceIpamPoolId", id::IPAM_POOL_ID).location("sourceIpamPoolId"),
+            Member::new("IpamPoolArn", id::RESOURCE_ARN).location("ipamPoolArn"),
+            Member::new("IpamScopeArn", id::RESOURCE_ARN).location("ipamScopeArn"),
+            Member::new("IpamScopeType", id::IPAM_SCOPE_TYPE).location("ipamScopeType"),
+            Member::new("IpamArn", id::RESOURCE_ARN).location("ipamArn"),
+            Member::new("IpamRegion", id::STRING).location("ipamRegion"),
+            Member::new("Locale", id::STRING).location("locale"),
+            Member::new("PoolDepth", id::INTEGER).location("poolDepth"),
+            Member::new("State", id::IPAM_POOL_STATE).location("state"),
+            Member::new("StateMessage", id::STRING).location("stateMessage"),
+            Member::new("Description", id::STRING).location("description"),
+            Member::new("AutoImport", id::BOOLEAN).location("autoImport"),
+            Member::new("PubliclyAdvertisable", id::BOOLEAN).location("publiclyAdvertisable"),
+            Member::new("AddressFamily", id::ADDRESS_FAMILY).location("addressFamily"),
+            Member::new("AllocationMinNetmaskLength", id::IPAM_NETMASK_LENGTH)
+                .location("allocationMinNetmaskLength"),
+            Member::new("AllocationMaxNetmaskLength", id::IPAM_NETMASK_LENGTH)
+                .location("allocationMaxNetmaskLength"),
+            Member::new("AllocationDefaultNetmaskLength", id::IPAM_NETMASK_LENGTH)
+                .location("allocationDefaultNetmaskLength"),
+            Member::new("AllocationResourceTags", id::IPAM_RESOURCE_TAG_LIST)
+                .location("allocationResourceTagSet"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+            Member::new("AwsService", id::IPAM_POOL_AWS_SERVICE).location("awsService"),
+            Member::new("PublicIpSource", id::IPAM_POOL_PUBLIC_IP_SOURCE)
+                .location("publicIpSource"),
+            Member::new("SourceResource", id::IPAM_POOL_SOURCE_RESOURCE).location("sourceResource"),
+        ]),
+    ),
+    Shape::new("IpamPoolAwsService", Kind::String(Text::one_of(&["ec2", "global-services"]))),
+    Shape::new("IpamPoolId", Kind::String(Text::ANY)),
+    Shape::new("IpamPoolPublicIpSource", Kind::String(Text::one_of(&["amazon", "byoip"]))),
+    Shape::new(
+        "IpamPoolSet",
+        Kind::List(List {
+            member: Member::new("member", id::IPAM_POOL).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "IpamPoolSourceResource",
+        Kind::Structure(&[
+            Member::new("ResourceId", id::STRING).location("resourceId"),
+            Member::new("ResourceType", id::IPAM_POOL_SOURCE_RESOURCE_TYPE)
+                .location("resourceType"),
+            Member::new("ResourceRegion", id::STRING).location("resourceRegion"),
+            Member::new("ResourceOwner", id::STRING).location("resourceOwner"),
+        ]),
+    ),
+    Shape::new("IpamPoolSourceResourceType", Kind::String(Text::one_of(&["vpc"]))),
+    Shape::new(
+        "IpamPoolState",
+        Kind::String(Text::one_of(&[
+            "create-in-progress",
+            "create-complete",
+            "create-failed",
+            "modify-in-progress",
+            "modify-complete",
+            "modify-failed",
+            "delete-in-progress",
+            "delete-complete",
+            "delete-failed",
+            "isolate-in-progress",
+            "isolate-complete",
+            "restore-in-progress",
+        ])),
+    ),
+    Shape::new(
+        "IpamResourceTag",
+        Kind::Structure(&[
+            Member::new("Key", id::STRING).location("key"),
+            Member::new("Value", id::STRING).location("value"),
+        ]),
+    ),
+    Shape::new(
+        "IpamResourceTagList",
+        Kind::List(List {
+            member: Member::new("member", id::IPAM_RESOURCE_TAG).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new("IpamScopeType", Kind::String(Text::one_of(&["public", "private"]))),
     Shape::new("Ipv4AddressesPerSecondaryInterface", Kind::Integer(Range::ANY)),
+    Shape::new("Ipv4PoolCoipId", Kind::String(Text::ANY)),
+    Shape::new("Ipv4PoolEc2Id", Kind::String(Text::ANY)),
     Shape::new(
         "Ipv4PrefixList",
         Kind::List(List {
@@ -5345,7 +7457,20 @@ static SHAPES: &[Shape] = &[
         }),
     ),
     Shape::new("Ipv6AddressAttribute", Kind::String(Text::one_of(&["public", "private"]))),
+    Shape::new(
+        "Ipv6CidrBlock",
+        Kind::Structure(&[Member::new("Ipv6CidrBlock", id::STRING).location("ipv6CidrBlock")]),
+    ),
+    Shape::new(
+        "Ipv6CidrBlockSet",
+        Kind::List(List {
+            member: Member::new("member", id::IPV6_CIDR_BLOCK).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
     Shape::new("Ipv6Flag", Kind::Boolean),
+    Shape::new("Ipv6PoolEc2Id", Kind::String(Text::ANY)),
     Shape::new(
         "Ipv6PrefixList",
         Kind::List(List {
@@ -5386,7 +7511,52 @@ static SHAPES: &[Shape] = &[
         }),
     ),
     Shape::new("KernelId", Kind::String(Text::ANY)),
+    Shape::new(
+        "KeyNameStringList",
+        Kind::List(List {
+            member: Member::new("member", id::KEY_PAIR_NAME).location("KeyName"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new("KeyPairId", Kind::String(Text::ANY)),
+    Shape::new(
+        "KeyPairIdStringList",
+        Kind::List(List {
+            member: Member::new("member", id::KEY_PAIR_ID).location("KeyPairId"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "KeyPairInfo",
+        Kind::Structure(&[
+            Member::new("KeyPairId", id::STRING).location("keyPairId"),
+            Member::new("KeyType", id::KEY_TYPE).location("keyType"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+            Member::new("PublicKey", id::STRING).location("publicKey"),
+            Member::new("CreateTime", id::MILLISECOND_DATE_TIME).location("createTime"),
+            Member::new("KeyName", id::STRING).location("keyName"),
+            Member::new("KeyFingerprint", id::STRING).location("keyFingerprint"),
+        ]),
+    ),
+    Shape::new(
+        "KeyPairList",
+        Kind::List(List {
+            member: Member::new("member", id::KEY_PAIR_INFO).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
     Shape::new("KeyPairName", Kind::String(Text::ANY)),
+    Shape::new("KeyType", Kind::String(Text::one_of(&["rsa", "ed25519"]))),
+    Shape::new(
+        "LastError",
+        Kind::Structure(&[
+            Member::new("Message", id::STRING).location("message"),
+            Member::new("Code", id::STRING).location("code"),
+        ]),
+    ),
     Shape::new("LaunchTemplateId", Kind::String(Text::ANY)),
     Shape::new(
         "LaunchTemplateSpecification",
@@ -5422,7 +7592,37 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new("LocalGatewayId", Kind::String(Text::ANY)),
+    Shape::new("LocalGatewayRoutetableId", Kind::String(Text::ANY)),
     Shape::new("LogicalGpuCount", Kind::Integer(Range::ANY)),
+    Shape::new("Long", Kind::Long(Range::ANY)),
+    Shape::new(
+        "ManagedPrefixList",
+        Kind::Structure(&[
+            Member::new("PrefixListId", id::PREFIX_LIST_RESOURCE_ID).location("prefixListId"),
+            Member::new("AddressFamily", id::STRING).location("addressFamily"),
+            Member::new("State", id::PREFIX_LIST_STATE).location("state"),
+            Member::new("StateMessage", id::STRING).location("stateMessage"),
+            Member::new("PrefixListArn", id::RESOURCE_ARN).location("prefixListArn"),
+            Member::new("PrefixListName", id::STRING).location("prefixListName"),
+            Member::new("MaxEntries", id::INTEGER).location("maxEntries"),
+            Member::new("Version", id::LONG).location("version"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+            Member::new("OwnerId", id::STRING).location("ownerId"),
+            Member::new("IpamPrefixListResolverTargetId", id::STRING)
+                .location("ipamPrefixListResolverTargetId"),
+            Member::new("IpamPrefixListResolverSyncEnabled", id::BOOLEAN)
+                .location("ipamPrefixListResolverSyncEnabled"),
+        ]),
+    ),
+    Shape::new(
+        "ManagedPrefixListSet",
+        Kind::List(List {
+            member: Member::new("member", id::MANAGED_PREFIX_LIST).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
     Shape::new(
         "MarketType",
         Kind::String(Text::one_of(&[
@@ -5497,6 +7697,116 @@ static SHAPES: &[Shape] = &[
     ),
     Shape::new("MillisecondDateTime", Kind::Timestamp(None)),
     Shape::new(
+        "ModifyInstanceAttributeRequest",
+        Kind::Structure(&[
+            Member::new("SourceDestCheck", id::ATTRIBUTE_BOOLEAN_VALUE),
+            Member::new("EnclaveOptions", id::ENCLAVE_OPTIONS_REQUEST),
+            Member::new("DisableApiStop", id::ATTRIBUTE_BOOLEAN_VALUE),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("InstanceId", id::INSTANCE_ID).location("instanceId").required(),
+            Member::new("Attribute", id::INSTANCE_ATTRIBUTE_NAME).location("attribute"),
+            Member::new("Value", id::MODIFY_INSTANCE_ATTRIBUTE_VALUE).location("value"),
+            Member::new(
+                "BlockDeviceMappings",
+                id::INSTANCE_BLOCK_DEVICE_MAPPING_SPECIFICATION_LIST,
+            )
+            .location("blockDeviceMapping"),
+            Member::new("DisableApiTermination", id::ATTRIBUTE_BOOLEAN_VALUE)
+                .location("disableApiTermination"),
+            Member::new("InstanceType", id::ATTRIBUTE_VALUE).location("instanceType"),
+            Member::new("Kernel", id::ATTRIBUTE_VALUE).location("kernel"),
+            Member::new("Ramdisk", id::ATTRIBUTE_VALUE).location("ramdisk"),
+            Member::new("UserData", id::SECURE_BLOB_ATTRIBUTE_VALUE).location("userData"),
+            Member::new("InstanceInitiatedShutdownBehavior", id::ATTRIBUTE_VALUE)
+                .location("instanceInitiatedShutdownBehavior"),
+            Member::new("Groups", id::GROUP_ID_STRING_LIST).location("GroupId"),
+            Member::new("EbsOptimized", id::ATTRIBUTE_BOOLEAN_VALUE).location("ebsOptimized"),
+            Member::new("SriovNetSupport", id::ATTRIBUTE_VALUE).location("sriovNetSupport"),
+            Member::new("EnaSupport", id::ATTRIBUTE_BOOLEAN_VALUE).location("enaSupport"),
+        ]),
+    ),
+    Shape::new("ModifyInstanceAttributeValue", Kind::String(Text::ANY)).sensitive(),
+    Shape::new(
+        "ModifyManagedPrefixListRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("PrefixListId", id::PREFIX_LIST_RESOURCE_ID).required(),
+            Member::new("CurrentVersion", id::LONG),
+            Member::new("PrefixListName", id::STRING),
+            Member::new("AddEntries", id::ADD_PREFIX_LIST_ENTRIES).location("AddEntry"),
+            Member::new("RemoveEntries", id::REMOVE_PREFIX_LIST_ENTRIES).location("RemoveEntry"),
+            Member::new("MaxEntries", id::INTEGER),
+            Member::new("IpamPrefixListResolverSyncEnabled", id::BOXED_BOOLEAN),
+        ]),
+    ),
+    Shape::new(
+        "ModifyManagedPrefixListResult",
+        Kind::Structure(&[
+            Member::new("PrefixList", id::MANAGED_PREFIX_LIST).location("prefixList")
+        ]),
+    ),
+    Shape::new(
+        "ModifyNetworkInterfaceAttributeRequest",
+        Kind::Structure(&[
+            Member::new("EnaSrdSpecification", id::ENA_SRD_SPECIFICATION),
+            Member::new("EnablePrimaryIpv6", id::BOOLEAN),
+            Member::new(
+                "ConnectionTrackingSpecification",
+                id::CONNECTION_TRACKING_SPECIFICATION_REQUEST,
+            ),
+            Member::new("AssociatePublicIpAddress", id::BOOLEAN),
+            Member::new("AssociatedSubnetIds", id::SUBNET_ID_LIST).location("AssociatedSubnetId"),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("NetworkInterfaceId", id::NETWORK_INTERFACE_ID)
+                .location("networkInterfaceId")
+                .required(),
+            Member::new("Description", id::ATTRIBUTE_VALUE).location("description"),
+            Member::new("SourceDestCheck", id::ATTRIBUTE_BOOLEAN_VALUE).location("sourceDestCheck"),
+            Member::new("Groups", id::SECURITY_GROUP_ID_STRING_LIST).location("SecurityGroupId"),
+            Member::new("Attachment", id::NETWORK_INTERFACE_ATTACHMENT_CHANGES)
+                .location("attachment"),
+        ]),
+    ),
+    Shape::new(
+        "ModifySecurityGroupRulesRequest",
+        Kind::Structure(&[
+            Member::new("GroupId", id::SECURITY_GROUP_ID).required(),
+            Member::new("SecurityGroupRules", id::SECURITY_GROUP_RULE_UPDATE_LIST)
+                .location("SecurityGroupRule")
+                .required(),
+            Member::new("DryRun", id::BOOLEAN),
+        ]),
+    ),
+    Shape::new(
+        "ModifySecurityGroupRulesResult",
+        Kind::Structure(&[Member::new("Return", id::BOOLEAN).location("return")]),
+    ),
+    Shape::new(
+        "ModifySubnetAttributeRequest",
+        Kind::Structure(&[
+            Member::new("AssignIpv6AddressOnCreation", id::ATTRIBUTE_BOOLEAN_VALUE),
+            Member::new("MapPublicIpOnLaunch", id::ATTRIBUTE_BOOLEAN_VALUE),
+            Member::new("SubnetId", id::SUBNET_ID).location("subnetId").required(),
+            Member::new("MapCustomerOwnedIpOnLaunch", id::ATTRIBUTE_BOOLEAN_VALUE),
+            Member::new("CustomerOwnedIpv4Pool", id::COIP_POOL_ID),
+            Member::new("EnableDns64", id::ATTRIBUTE_BOOLEAN_VALUE),
+            Member::new("PrivateDnsHostnameTypeOnLaunch", id::HOSTNAME_TYPE),
+            Member::new("EnableResourceNameDnsARecordOnLaunch", id::ATTRIBUTE_BOOLEAN_VALUE),
+            Member::new("EnableResourceNameDnsAAAARecordOnLaunch", id::ATTRIBUTE_BOOLEAN_VALUE),
+            Member::new("EnableLniAtDeviceIndex", id::INTEGER),
+            Member::new("DisableLniAtDeviceIndex", id::ATTRIBUTE_BOOLEAN_VALUE),
+        ]),
+    ),
+    Shape::new(
+        "ModifyVpcAttributeRequest",
+        Kind::Structure(&[
+            Member::new("EnableDnsHostnames", id::ATTRIBUTE_BOOLEAN_VALUE),
+            Member::new("EnableDnsSupport", id::ATTRIBUTE_BOOLEAN_VALUE),
+            Member::new("VpcId", id::VPC_ID).location("vpcId").required(),
+            Member::new("EnableNetworkAddressUsageMetrics", id::ATTRIBUTE_BOOLEAN_VALUE),
+        ]),
+    ),
+    Shape::new(
         "Monitoring",
         Kind::Structure(&[
             Member::new("MetricCategoryIds", id::METRIC_CATEGORY_ID_LIST)
@@ -5508,9 +7818,203 @@ static SHAPES: &[Shape] = &[
         "MonitoringState",
         Kind::String(Text::one_of(&["disabled", "disabling", "enabled", "pending"])),
     ),
+    Shape::new("MultipathResilienceMode", Kind::String(Text::one_of(&["always-on"]))),
+    Shape::new(
+        "MultipathResilienceStatus",
+        Kind::String(Text::one_of(&["pending", "enabled", "disabled"])),
+    ),
+    Shape::new(
+        "NatGateway",
+        Kind::Structure(&[
+            Member::new("CreateTime", id::DATE_TIME).location("createTime"),
+            Member::new("DeleteTime", id::DATE_TIME).location("deleteTime"),
+            Member::new("FailureCode", id::STRING).location("failureCode"),
+            Member::new("FailureMessage", id::STRING).location("failureMessage"),
+            Member::new("NatGatewayAddresses", id::NAT_GATEWAY_ADDRESS_LIST)
+                .location("natGatewayAddressSet"),
+            Member::new("NatGatewayId", id::STRING).location("natGatewayId"),
+            Member::new("ProvisionedBandwidth", id::PROVISIONED_BANDWIDTH)
+                .location("provisionedBandwidth"),
+            Member::new("State", id::NAT_GATEWAY_STATE).location("state"),
+            Member::new("SubnetId", id::STRING).location("subnetId"),
+            Member::new("VpcId", id::STRING).location("vpcId"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+            Member::new("ConnectivityType", id::CONNECTIVITY_TYPE).location("connectivityType"),
+            Member::new("AvailabilityMode", id::AVAILABILITY_MODE).location("availabilityMode"),
+            Member::new("AutoScalingIps", id::AUTO_SCALING_IPS_STATE).location("autoScalingIps"),
+            Member::new("AutoProvisionZones", id::AUTO_PROVISION_ZONES_STATE)
+                .location("autoProvisionZones"),
+            Member::new("AttachedAppliances", id::NAT_GATEWAY_ATTACHED_APPLIANCE_LIST)
+                .location("attachedApplianceSet"),
+            Member::new("RouteTableId", id::STRING).location("routeTableId"),
+        ]),
+    ),
+    Shape::new(
+        "NatGatewayAddress",
+        Kind::Structure(&[
+            Member::new("AllocationId", id::STRING).location("allocationId"),
+            Member::new("NetworkInterfaceId", id::STRING).location("networkInterfaceId"),
+            Member::new("PrivateIp", id::STRING).location("privateIp"),
+            Member::new("PublicIp", id::STRING).location("publicIp"),
+            Member::new("AssociationId", id::STRING).location("associationId"),
+            Member::new("IsPrimary", id::BOOLEAN).location("isPrimary"),
+            Member::new("FailureMessage", id::STRING).location("failureMessage"),
+            Member::new("Status", id::NAT_GATEWAY_ADDRESS_STATUS).location("status"),
+            Member::new("AvailabilityZone", id::AVAILABILITY_ZONE_NAME)
+                .location("availabilityZone"),
+            Member::new("AvailabilityZoneId", id::AVAILABILITY_ZONE_ID)
+                .location("availabilityZoneId"),
+        ]),
+    ),
+    Shape::new(
+        "NatGatewayAddressList",
+        Kind::List(List {
+            member: Member::new("member", id::NAT_GATEWAY_ADDRESS).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "NatGatewayAddressStatus",
+        Kind::String(Text::one_of(&[
+            "assigning",
+            "unassigning",
+            "associating",
+            "disassociating",
+            "succeeded",
+            "failed",
+        ])),
+    ),
+    Shape::new(
+        "NatGatewayApplianceModifyState",
+        Kind::String(Text::one_of(&["modifying", "completed", "failed"])),
+    ),
+    Shape::new(
+        "NatGatewayApplianceState",
+        Kind::String(Text::one_of(&[
+            "attaching",
+            "attached",
+            "detaching",
+            "detached",
+            "attach-failed",
+            "detach-failed",
+        ])),
+    ),
+    Shape::new("NatGatewayApplianceType", Kind::String(Text::one_of(&["network-firewall-proxy"]))),
+    Shape::new(
+        "NatGatewayAttachedAppliance",
+        Kind::Structure(&[
+            Member::new("Type", id::NAT_GATEWAY_APPLIANCE_TYPE).location("type"),
+            Member::new("ApplianceArn", id::STRING).location("applianceArn"),
+            Member::new("VpcEndpointId", id::STRING).location("vpcEndpointId"),
+            Member::new("AttachmentState", id::NAT_GATEWAY_APPLIANCE_STATE)
+                .location("attachmentState"),
+            Member::new("ModificationState", id::NAT_GATEWAY_APPLIANCE_MODIFY_STATE)
+                .location("modificationState"),
+            Member::new("FailureCode", id::STRING).location("failureCode"),
+            Member::new("FailureMessage", id::STRING).location("failureMessage"),
+        ]),
+    ),
+    Shape::new(
+        "NatGatewayAttachedApplianceList",
+        Kind::List(List {
+            member: Member::new("member", id::NAT_GATEWAY_ATTACHED_APPLIANCE).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new("NatGatewayId", Kind::String(Text::ANY)),
+    Shape::new(
+        "NatGatewayIdStringList",
+        Kind::List(List {
+            member: Member::new("member", id::NAT_GATEWAY_ID).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "NatGatewayList",
+        Kind::List(List {
+            member: Member::new("member", id::NAT_GATEWAY).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "NatGatewayState",
+        Kind::String(Text::one_of(&["pending", "failed", "available", "deleting", "deleted"])),
+    ),
     Shape::new(
         "NestedVirtualizationSpecification",
         Kind::String(Text::one_of(&["enabled", "disabled"])),
+    ),
+    Shape::new("NetmaskLength", Kind::Integer(Range::ANY)),
+    Shape::new(
+        "NetworkAcl",
+        Kind::Structure(&[
+            Member::new("Associations", id::NETWORK_ACL_ASSOCIATION_LIST)
+                .location("associationSet"),
+            Member::new("Entries", id::NETWORK_ACL_ENTRY_LIST).location("entrySet"),
+            Member::new("IsDefault", id::BOOLEAN).location("default"),
+            Member::new("NetworkAclId", id::STRING).location("networkAclId"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+            Member::new("VpcId", id::STRING).location("vpcId"),
+            Member::new("OwnerId", id::STRING).location("ownerId"),
+        ]),
+    ),
+    Shape::new(
+        "NetworkAclAssociation",
+        Kind::Structure(&[
+            Member::new("NetworkAclAssociationId", id::STRING).location("networkAclAssociationId"),
+            Member::new("NetworkAclId", id::STRING).location("networkAclId"),
+            Member::new("SubnetId", id::STRING).location("subnetId"),
+        ]),
+    ),
+    Shape::new(
+        "NetworkAclAssociationList",
+        Kind::List(List {
+            member: Member::new("member", id::NETWORK_ACL_ASSOCIATION).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "NetworkAclEntry",
+        Kind::Structure(&[
+            Member::new("CidrBlock", id::STRING).location("cidrBlock"),
+            Member::new("Egress", id::BOOLEAN).location("egress"),
+            Member::new("IcmpTypeCode", id::ICMP_TYPE_CODE).location("icmpTypeCode"),
+            Member::new("Ipv6CidrBlock", id::STRING).location("ipv6CidrBlock"),
+            Member::new("PortRange", id::PORT_RANGE).location("portRange"),
+            Member::new("Protocol", id::STRING).location("protocol"),
+            Member::new("RuleAction", id::RULE_ACTION).location("ruleAction"),
+            Member::new("RuleNumber", id::INTEGER).location("ruleNumber"),
+        ]),
+    ),
+    Shape::new(
+        "NetworkAclEntryList",
+        Kind::List(List {
+            member: Member::new("member", id::NETWORK_ACL_ENTRY).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new("NetworkAclId", Kind::String(Text::ANY)),
+    Shape::new(
+        "NetworkAclIdStringList",
+        Kind::List(List {
+            member: Member::new("member", id::NETWORK_ACL_ID).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "NetworkAclList",
+        Kind::List(List {
+            member: Member::new("member", id::NETWORK_ACL).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
     ),
     Shape::new("NetworkCardIndex", Kind::Integer(Range::ANY)),
     Shape::new(
@@ -5682,6 +8186,31 @@ static SHAPES: &[Shape] = &[
             Member::new("EnaQueueCount", id::INTEGER).location("enaQueueCount"),
         ]),
     ),
+    Shape::new(
+        "NetworkInterfaceAttachmentChanges",
+        Kind::Structure(&[
+            Member::new("DefaultEnaQueueCount", id::BOOLEAN),
+            Member::new("EnaQueueCount", id::INTEGER),
+            Member::new("AttachmentId", id::NETWORK_INTERFACE_ATTACHMENT_ID)
+                .location("attachmentId"),
+            Member::new("DeleteOnTermination", id::BOOLEAN).location("deleteOnTermination"),
+        ]),
+    ),
+    Shape::new("NetworkInterfaceAttachmentId", Kind::String(Text::ANY)),
+    Shape::new(
+        "NetworkInterfaceAttribute",
+        Kind::String(Text::one_of(&[
+            "description",
+            "groupSet",
+            "sourceDestCheck",
+            "attachment",
+            "associatePublicIpAddress",
+        ])),
+    ),
+    Shape::new(
+        "NetworkInterfaceCreationType",
+        Kind::String(Text::one_of(&["efa", "efa-only", "branch", "trunk"])),
+    ),
     Shape::new("NetworkInterfaceId", Kind::String(Text::ANY)),
     Shape::new(
         "NetworkInterfaceIdList",
@@ -5845,6 +8374,34 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new(
+        "PayerResponsibilityEntry",
+        Kind::Structure(&[
+            Member::new("Scope", id::PAYER_RESPONSIBILITY_SCOPE).location("scope"),
+            Member::new("PayerResponsibilityType", id::PAYER_RESPONSIBILITY_TYPE)
+                .location("payerResponsibilityType"),
+        ]),
+    ),
+    Shape::new(
+        "PayerResponsibilityScope",
+        Kind::String(Text::one_of(&["vpc-endpoint-charges", "resource-gateway-charges"])),
+    ),
+    Shape::new(
+        "PayerResponsibilitySet",
+        Kind::List(List {
+            member: Member::new("member", id::PAYER_RESPONSIBILITY_ENTRY).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "PayerResponsibilityType",
+        Kind::String(Text::one_of(&[
+            "vpc-endpoint-account",
+            "resource-gateway-account",
+            "vpc-endpoint-service-account",
+        ])),
+    ),
     Shape::new("PeakBandwidthInGbps", Kind::Double),
     Shape::new(
         "PerformanceStatusSummary",
@@ -5892,6 +8449,36 @@ static SHAPES: &[Shape] = &[
     ),
     Shape::new("PlatformValues", Kind::String(Text::one_of(&["Windows"]))),
     Shape::new(
+        "PortRange",
+        Kind::Structure(&[
+            Member::new("From", id::INTEGER).location("from"),
+            Member::new("To", id::INTEGER).location("to"),
+        ]),
+    ),
+    Shape::new(
+        "PrefixList",
+        Kind::Structure(&[
+            Member::new("Cidrs", id::VALUE_STRING_LIST).location("cidrSet"),
+            Member::new("PrefixListId", id::STRING).location("prefixListId"),
+            Member::new("PrefixListName", id::STRING).location("prefixListName"),
+        ]),
+    ),
+    Shape::new(
+        "PrefixListEntry",
+        Kind::Structure(&[
+            Member::new("Cidr", id::STRING).location("cidr"),
+            Member::new("Description", id::STRING).location("description"),
+        ]),
+    ),
+    Shape::new(
+        "PrefixListEntrySet",
+        Kind::List(List {
+            member: Member::new("member", id::PREFIX_LIST_ENTRY).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
         "PrefixListId",
         Kind::Structure(&[
             Member::new("Description", id::STRING).location("description"),
@@ -5906,7 +8493,41 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new("PrefixListMaxResults", Kind::Integer(Range::new(Some(1), Some(100)))),
     Shape::new("PrefixListResourceId", Kind::String(Text::ANY)),
+    Shape::new(
+        "PrefixListResourceIdStringList",
+        Kind::List(List {
+            member: Member::new("member", id::PREFIX_LIST_RESOURCE_ID).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "PrefixListSet",
+        Kind::List(List {
+            member: Member::new("member", id::PREFIX_LIST).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "PrefixListState",
+        Kind::String(Text::one_of(&[
+            "create-in-progress",
+            "create-complete",
+            "create-failed",
+            "modify-in-progress",
+            "modify-complete",
+            "modify-failed",
+            "restore-in-progress",
+            "restore-complete",
+            "restore-failed",
+            "delete-in-progress",
+            "delete-complete",
+            "delete-failed",
+        ])),
+    ),
     Shape::new(
         "PrivateDnsNameOptionsOnLaunch",
         Kind::Structure(&[
@@ -5936,6 +8557,14 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new(
+        "PrivateDnsSpecifiedDomainSet",
+        Kind::List(List {
+            member: Member::new("member", id::STRING).location("item"),
+            flattened: false,
+            length: Range::new(Some(0), Some(10)),
+        }),
+    ),
+    Shape::new(
         "PrivateIpAddressSpecification",
         Kind::Structure(&[
             Member::new("Primary", id::BOOLEAN).location("primary"),
@@ -5946,6 +8575,14 @@ static SHAPES: &[Shape] = &[
         "PrivateIpAddressSpecificationList",
         Kind::List(List {
             member: Member::new("member", id::PRIVATE_IP_ADDRESS_SPECIFICATION).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "PrivateIpAddressStringList",
+        Kind::List(List {
+            member: Member::new("member", id::STRING).location("PrivateIpAddress"),
             flattened: false,
             length: Range::ANY,
         }),
@@ -5992,6 +8629,25 @@ static SHAPES: &[Shape] = &[
         }),
     ),
     Shape::new(
+        "ProvisionedBandwidth",
+        Kind::Structure(&[
+            Member::new("ProvisionTime", id::DATE_TIME).location("provisionTime"),
+            Member::new("Provisioned", id::STRING).location("provisioned"),
+            Member::new("RequestTime", id::DATE_TIME).location("requestTime"),
+            Member::new("Requested", id::STRING).location("requested"),
+            Member::new("Status", id::STRING).location("status"),
+        ]),
+    ),
+    Shape::new(
+        "PtrUpdateStatus",
+        Kind::Structure(&[
+            Member::new("Value", id::STRING).location("value"),
+            Member::new("Status", id::STRING).location("status"),
+            Member::new("Reason", id::STRING).location("reason"),
+        ]),
+    ),
+    Shape::new("PublicIpAddress", Kind::String(Text::ANY)),
+    Shape::new(
         "PublicIpDnsNameOptions",
         Kind::Structure(&[
             Member::new("DnsHostnameType", id::STRING).location("dnsHostnameType"),
@@ -6009,6 +8665,15 @@ static SHAPES: &[Shape] = &[
         }),
     ),
     Shape::new("RamdiskId", Kind::String(Text::ANY)),
+    Shape::new(
+        "RebootInstancesRequest",
+        Kind::Structure(&[
+            Member::new("InstanceIds", id::INSTANCE_ID_STRING_LIST)
+                .location("InstanceId")
+                .required(),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+        ]),
+    ),
     Shape::new("RebootMigrationSupport", Kind::String(Text::one_of(&["unsupported", "supported"]))),
     Shape::new(
         "ReferencedSecurityGroup",
@@ -6058,6 +8723,72 @@ static SHAPES: &[Shape] = &[
         }),
     ),
     Shape::new(
+        "ReleaseAddressRequest",
+        Kind::Structure(&[
+            Member::new("AllocationId", id::ALLOCATION_ID),
+            Member::new("PublicIp", id::STRING),
+            Member::new("NetworkBorderGroup", id::STRING),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+        ]),
+    ),
+    Shape::new(
+        "RemovePrefixListEntries",
+        Kind::List(List {
+            member: Member::new("member", id::REMOVE_PREFIX_LIST_ENTRY),
+            flattened: false,
+            length: Range::new(Some(0), Some(100)),
+        }),
+    ),
+    Shape::new(
+        "RemovePrefixListEntry",
+        Kind::Structure(&[Member::new("Cidr", id::STRING).required()]),
+    ),
+    Shape::new(
+        "ReplaceRouteRequest",
+        Kind::Structure(&[
+            Member::new("DestinationPrefixListId", id::PREFIX_LIST_RESOURCE_ID),
+            Member::new("VpcEndpointId", id::VPC_ENDPOINT_ID),
+            Member::new("LocalTarget", id::BOOLEAN),
+            Member::new("TransitGatewayId", id::TRANSIT_GATEWAY_ID),
+            Member::new("LocalGatewayId", id::LOCAL_GATEWAY_ID),
+            Member::new("CarrierGatewayId", id::CARRIER_GATEWAY_ID),
+            Member::new("CoreNetworkArn", id::CORE_NETWORK_ARN),
+            Member::new("OdbNetworkArn", id::ODB_NETWORK_ARN),
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("RouteTableId", id::ROUTE_TABLE_ID).location("routeTableId").required(),
+            Member::new("DestinationCidrBlock", id::STRING).location("destinationCidrBlock"),
+            Member::new("GatewayId", id::ROUTE_GATEWAY_ID).location("gatewayId"),
+            Member::new("DestinationIpv6CidrBlock", id::STRING)
+                .location("destinationIpv6CidrBlock"),
+            Member::new("EgressOnlyInternetGatewayId", id::EGRESS_ONLY_INTERNET_GATEWAY_ID)
+                .location("egressOnlyInternetGatewayId"),
+            Member::new("InstanceId", id::INSTANCE_ID).location("instanceId"),
+            Member::new("NetworkInterfaceId", id::NETWORK_INTERFACE_ID)
+                .location("networkInterfaceId"),
+            Member::new("VpcPeeringConnectionId", id::VPC_PEERING_CONNECTION_ID)
+                .location("vpcPeeringConnectionId"),
+            Member::new("NatGatewayId", id::NAT_GATEWAY_ID).location("natGatewayId"),
+        ]),
+    ),
+    Shape::new(
+        "ReplaceRouteTableAssociationRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN).location("dryRun"),
+            Member::new("AssociationId", id::ROUTE_TABLE_ASSOCIATION_ID)
+                .location("associationId")
+                .required(),
+            Member::new("RouteTableId", id::ROUTE_TABLE_ID).location("routeTableId").required(),
+        ]),
+    ),
+    Shape::new(
+        "ReplaceRouteTableAssociationResult",
+        Kind::Structure(&[
+            Member::new("NewAssociationId", id::STRING).location("newAssociationId"),
+            Member::new("AssociationState", id::ROUTE_TABLE_ASSOCIATION_STATE)
+                .location("associationState"),
+        ]),
+    ),
+    Shape::new(
         "RequestInstanceTypeList",
         Kind::List(List {
             member: Member::new("member", id::INSTANCE_TYPE),
@@ -6083,6 +8814,11 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new(
+        "ResourceArn",
+        Kind::String(Text { length: Range::new(Some(1), Some(1283)), pattern: None, values: &[] }),
+    ),
+    Shape::new("ResourceConfigurationArn", Kind::String(Text::ANY)),
     Shape::new(
         "ResourceIdList",
         Kind::List(List {
@@ -6323,6 +9059,7 @@ static SHAPES: &[Shape] = &[
             Member::new("IpAddress", id::STRING).location("ipAddress"),
         ]),
     ),
+    Shape::new("RouteGatewayId", Kind::String(Text::ANY)),
     Shape::new(
         "RouteList",
         Kind::List(List {
@@ -6367,6 +9104,7 @@ static SHAPES: &[Shape] = &[
                 .location("associationState"),
         ]),
     ),
+    Shape::new("RouteTableAssociationId", Kind::String(Text::ANY)),
     Shape::new(
         "RouteTableAssociationList",
         Kind::List(List {
@@ -6409,6 +9147,7 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new("RuleAction", Kind::String(Text::one_of(&["allow", "deny"]))),
     Shape::new(
         "RunInstancesMonitoringEnabled",
         Kind::Structure(&[
@@ -6482,6 +9221,7 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new("RunInstancesUserData", Kind::String(Text::ANY)).sensitive(),
+    Shape::new("SSEType", Kind::String(Text::one_of(&["sse-ebs", "sse-kms", "none"]))),
     Shape::new(
         "ScanResults",
         Kind::Structure(&[
@@ -6506,6 +9246,11 @@ static SHAPES: &[Shape] = &[
     Shape::new("SecondaryNetworkId", Kind::String(Text::ANY)),
     Shape::new("SecondaryNetworkSupportedFlag", Kind::Boolean),
     Shape::new("SecondarySubnetId", Kind::String(Text::ANY)),
+    Shape::new("SecureBlob", Kind::Blob).sensitive(),
+    Shape::new(
+        "SecureBlobAttributeValue",
+        Kind::Structure(&[Member::new("Value", id::SECURE_BLOB).location("value")]),
+    ),
     Shape::new(
         "SecurityGroup",
         Kind::Structure(&[
@@ -6521,6 +9266,25 @@ static SHAPES: &[Shape] = &[
             Member::new("IpPermissions", id::IP_PERMISSION_LIST).location("ipPermissions"),
         ]),
     ),
+    Shape::new(
+        "SecurityGroupForVpc",
+        Kind::Structure(&[
+            Member::new("Description", id::STRING).location("description"),
+            Member::new("GroupName", id::STRING).location("groupName"),
+            Member::new("OwnerId", id::STRING).location("ownerId"),
+            Member::new("GroupId", id::STRING).location("groupId"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+            Member::new("PrimaryVpcId", id::STRING).location("primaryVpcId"),
+        ]),
+    ),
+    Shape::new(
+        "SecurityGroupForVpcList",
+        Kind::List(List {
+            member: Member::new("member", id::SECURITY_GROUP_FOR_VPC).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
     Shape::new("SecurityGroupId", Kind::String(Text::ANY)),
     Shape::new(
         "SecurityGroupIdStringList",
@@ -6529,6 +9293,13 @@ static SHAPES: &[Shape] = &[
             flattened: false,
             length: Range::ANY,
         }),
+    ),
+    Shape::new(
+        "SecurityGroupIdentifier",
+        Kind::Structure(&[
+            Member::new("GroupId", id::STRING).location("groupId"),
+            Member::new("GroupName", id::STRING).location("groupName"),
+        ]),
     ),
     Shape::new(
         "SecurityGroupList",
@@ -6560,6 +9331,21 @@ static SHAPES: &[Shape] = &[
             Member::new("SecurityGroupRuleArn", id::STRING).location("securityGroupRuleArn"),
         ]),
     ),
+    Shape::new(
+        "SecurityGroupRuleDescription",
+        Kind::Structure(&[
+            Member::new("SecurityGroupRuleId", id::STRING),
+            Member::new("Description", id::STRING),
+        ]),
+    ),
+    Shape::new(
+        "SecurityGroupRuleDescriptionList",
+        Kind::List(List {
+            member: Member::new("member", id::SECURITY_GROUP_RULE_DESCRIPTION).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
     Shape::new("SecurityGroupRuleId", Kind::String(Text::ANY)),
     Shape::new(
         "SecurityGroupRuleIdList",
@@ -6578,6 +9364,34 @@ static SHAPES: &[Shape] = &[
         }),
     ),
     Shape::new(
+        "SecurityGroupRuleRequest",
+        Kind::Structure(&[
+            Member::new("IpProtocol", id::STRING),
+            Member::new("FromPort", id::INTEGER),
+            Member::new("ToPort", id::INTEGER),
+            Member::new("CidrIpv4", id::STRING),
+            Member::new("CidrIpv6", id::STRING),
+            Member::new("PrefixListId", id::PREFIX_LIST_RESOURCE_ID),
+            Member::new("ReferencedGroupId", id::SECURITY_GROUP_ID),
+            Member::new("Description", id::STRING),
+        ]),
+    ),
+    Shape::new(
+        "SecurityGroupRuleUpdate",
+        Kind::Structure(&[
+            Member::new("SecurityGroupRuleId", id::SECURITY_GROUP_RULE_ID).required(),
+            Member::new("SecurityGroupRule", id::SECURITY_GROUP_RULE_REQUEST),
+        ]),
+    ),
+    Shape::new(
+        "SecurityGroupRuleUpdateList",
+        Kind::List(List {
+            member: Member::new("member", id::SECURITY_GROUP_RULE_UPDATE).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
         "SecurityGroupStringList",
         Kind::List(List {
             member: Member::new("member", id::SECURITY_GROUP_NAME).location("SecurityGroup"),
@@ -6586,6 +9400,7 @@ static SHAPES: &[Shape] = &[
         }),
     ),
     Shape::new("ServiceManaged", Kind::String(Text::one_of(&["alb", "nlb", "rnat", "rds"]))),
+    Shape::new("ServiceNetworkArn", Kind::String(Text::ANY)),
     Shape::new(
         "SeverityLabel",
         Kind::String(Text::one_of(&["informational", "low", "medium", "high", "critical"])),
@@ -6617,6 +9432,20 @@ static SHAPES: &[Shape] = &[
         "StartInstancesResult",
         Kind::Structure(&[Member::new("StartingInstances", id::INSTANCE_STATE_CHANGE_LIST)
             .location("instancesSet")]),
+    ),
+    Shape::new(
+        "State",
+        Kind::String(Text::one_of(&[
+            "PendingAcceptance",
+            "Pending",
+            "Available",
+            "Deleting",
+            "Deleted",
+            "Rejected",
+            "Failed",
+            "Expired",
+            "Partial",
+        ])),
     ),
     Shape::new(
         "StateReason",
@@ -6703,9 +9532,32 @@ static SHAPES: &[Shape] = &[
     ),
     Shape::new("SubnetId", Kind::String(Text::ANY)),
     Shape::new(
+        "SubnetIdList",
+        Kind::List(List {
+            member: Member::new("member", id::SUBNET_ID).location("AssociatedSubnetId"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
         "SubnetIdStringList",
         Kind::List(List {
             member: Member::new("member", id::SUBNET_ID).location("SubnetId"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "SubnetIpPrefixes",
+        Kind::Structure(&[
+            Member::new("SubnetId", id::STRING).location("subnetId"),
+            Member::new("IpPrefixes", id::VALUE_STRING_LIST).location("ipPrefixSet"),
+        ]),
+    ),
+    Shape::new(
+        "SubnetIpPrefixesList",
+        Kind::List(List {
+            member: Member::new("member", id::SUBNET_IP_PREFIXES).location("item"),
             flattened: false,
             length: Range::ANY,
         }),
@@ -6857,6 +9709,18 @@ static SHAPES: &[Shape] = &[
     Shape::new("TotalMediaMemory", Kind::Integer(Range::ANY)),
     Shape::new("TotalNeuronMemory", Kind::Integer(Range::ANY)),
     Shape::new("TpmSupportValues", Kind::String(Text::one_of(&["v2.0"]))),
+    Shape::new("TransitGatewayId", Kind::String(Text::ANY)),
+    Shape::new(
+        "UnassignPrivateIpAddressesRequest",
+        Kind::Structure(&[
+            Member::new("Ipv4Prefixes", id::IP_PREFIX_LIST).location("Ipv4Prefix"),
+            Member::new("NetworkInterfaceId", id::NETWORK_INTERFACE_ID)
+                .location("networkInterfaceId")
+                .required(),
+            Member::new("PrivateIpAddresses", id::PRIVATE_IP_ADDRESS_STRING_LIST)
+                .location("privateIpAddress"),
+        ]),
+    ),
     Shape::new(
         "UnsupportedInstanceTypeSet",
         Kind::List(List {
@@ -6864,6 +9728,36 @@ static SHAPES: &[Shape] = &[
             flattened: false,
             length: Range::ANY,
         }),
+    ),
+    Shape::new(
+        "UpdateSecurityGroupRuleDescriptionsEgressRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("GroupId", id::SECURITY_GROUP_ID),
+            Member::new("GroupName", id::SECURITY_GROUP_NAME),
+            Member::new("IpPermissions", id::IP_PERMISSION_LIST),
+            Member::new("SecurityGroupRuleDescriptions", id::SECURITY_GROUP_RULE_DESCRIPTION_LIST)
+                .location("SecurityGroupRuleDescription"),
+        ]),
+    ),
+    Shape::new(
+        "UpdateSecurityGroupRuleDescriptionsEgressResult",
+        Kind::Structure(&[Member::new("Return", id::BOOLEAN).location("return")]),
+    ),
+    Shape::new(
+        "UpdateSecurityGroupRuleDescriptionsIngressRequest",
+        Kind::Structure(&[
+            Member::new("DryRun", id::BOOLEAN),
+            Member::new("GroupId", id::SECURITY_GROUP_ID),
+            Member::new("GroupName", id::SECURITY_GROUP_NAME),
+            Member::new("IpPermissions", id::IP_PERMISSION_LIST),
+            Member::new("SecurityGroupRuleDescriptions", id::SECURITY_GROUP_RULE_DESCRIPTION_LIST)
+                .location("SecurityGroupRuleDescription"),
+        ]),
+    ),
+    Shape::new(
+        "UpdateSecurityGroupRuleDescriptionsIngressResult",
+        Kind::Structure(&[Member::new("Return", id::BOOLEAN).location("return")]),
     ),
     Shape::new(
         "UsageClassType",
@@ -6928,6 +9822,89 @@ static SHAPES: &[Shape] = &[
         }),
     ),
     Shape::new(
+        "Volume",
+        Kind::Structure(&[
+            Member::new("AvailabilityZoneId", id::STRING).location("availabilityZoneId"),
+            Member::new("OutpostArn", id::STRING).location("outpostArn"),
+            Member::new("SourceVolumeId", id::STRING).location("sourceVolumeId"),
+            Member::new("Iops", id::INTEGER).location("iops"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+            Member::new("VolumeType", id::VOLUME_TYPE).location("volumeType"),
+            Member::new("FastRestored", id::BOOLEAN).location("fastRestored"),
+            Member::new("MultiAttachEnabled", id::BOOLEAN).location("multiAttachEnabled"),
+            Member::new("Throughput", id::INTEGER).location("throughput"),
+            Member::new("SseType", id::SSE_TYPE).location("sseType"),
+            Member::new("Operator", id::OPERATOR_RESPONSE).location("operator"),
+            Member::new("VolumeInitializationRate", id::INTEGER)
+                .location("volumeInitializationRate"),
+            Member::new("VolumeArn", id::STRING).location("volumeArn"),
+            Member::new("OwnerId", id::STRING).location("ownerId"),
+            Member::new("VolumeId", id::STRING).location("volumeId"),
+            Member::new("Size", id::INTEGER).location("size"),
+            Member::new("SnapshotId", id::STRING).location("snapshotId"),
+            Member::new("AvailabilityZone", id::STRING).location("availabilityZone"),
+            Member::new("State", id::VOLUME_STATE).location("status"),
+            Member::new("CreateTime", id::DATE_TIME).location("createTime"),
+            Member::new("Attachments", id::VOLUME_ATTACHMENT_LIST).location("attachmentSet"),
+            Member::new("Encrypted", id::BOOLEAN).location("encrypted"),
+            Member::new("KmsKeyId", id::STRING).location("kmsKeyId"),
+        ]),
+    ),
+    Shape::new(
+        "VolumeAttachment",
+        Kind::Structure(&[
+            Member::new("DeleteOnTermination", id::BOOLEAN).location("deleteOnTermination"),
+            Member::new("AssociatedResource", id::STRING).location("associatedResource"),
+            Member::new("InstanceOwningService", id::STRING).location("instanceOwningService"),
+            Member::new("EbsCardIndex", id::INTEGER).location("ebsCardIndex"),
+            Member::new("VolumeId", id::STRING).location("volumeId"),
+            Member::new("InstanceId", id::STRING).location("instanceId"),
+            Member::new("Device", id::STRING).location("device"),
+            Member::new("State", id::VOLUME_ATTACHMENT_STATE).location("status"),
+            Member::new("AttachTime", id::DATE_TIME).location("attachTime"),
+        ]),
+    ),
+    Shape::new(
+        "VolumeAttachmentList",
+        Kind::List(List {
+            member: Member::new("member", id::VOLUME_ATTACHMENT).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "VolumeAttachmentState",
+        Kind::String(Text::one_of(&["attaching", "attached", "detaching", "detached", "busy"])),
+    ),
+    Shape::new("VolumeId", Kind::String(Text::ANY)),
+    Shape::new(
+        "VolumeIdStringList",
+        Kind::List(List {
+            member: Member::new("member", id::VOLUME_ID).location("VolumeId"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "VolumeList",
+        Kind::List(List {
+            member: Member::new("member", id::VOLUME).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "VolumeState",
+        Kind::String(Text::one_of(&[
+            "creating",
+            "available",
+            "in-use",
+            "deleting",
+            "deleted",
+            "error",
+        ])),
+    ),
+    Shape::new(
         "VolumeType",
         Kind::String(Text::one_of(&["standard", "io1", "io2", "gp2", "sc1", "st1", "gp3"])),
     ),
@@ -6960,6 +9937,7 @@ static SHAPES: &[Shape] = &[
             "enableNetworkAddressUsageMetrics",
         ])),
     ),
+    Shape::new("VpcCidrAssociationId", Kind::String(Text::ANY)),
     Shape::new(
         "VpcCidrBlockAssociation",
         Kind::Structure(&[
@@ -7009,6 +9987,37 @@ static SHAPES: &[Shape] = &[
         ]),
     ),
     Shape::new(
+        "VpcEncryptionControlConfiguration",
+        Kind::Structure(&[
+            Member::new("Mode", id::VPC_ENCRYPTION_CONTROL_MODE).required(),
+            Member::new(
+                "InternetGatewayExclusion",
+                id::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT,
+            ),
+            Member::new(
+                "EgressOnlyInternetGatewayExclusion",
+                id::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT,
+            ),
+            Member::new("NatGatewayExclusion", id::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT),
+            Member::new(
+                "VirtualPrivateGatewayExclusion",
+                id::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT,
+            ),
+            Member::new("VpcPeeringExclusion", id::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT),
+            Member::new("LambdaExclusion", id::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT),
+            Member::new("VpcLatticeExclusion", id::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT),
+            Member::new(
+                "ElasticFileSystemExclusion",
+                id::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT,
+            ),
+            Member::new(
+                "GlobalAcceleratorExclusion",
+                id::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT,
+            ),
+            Member::new("ApiGatewayV2Exclusion", id::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT),
+        ]),
+    ),
+    Shape::new(
         "VpcEncryptionControlExclusion",
         Kind::Structure(&[
             Member::new("State", id::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE).location("state"),
@@ -7018,6 +10027,10 @@ static SHAPES: &[Shape] = &[
     Shape::new(
         "VpcEncryptionControlExclusionState",
         Kind::String(Text::one_of(&["enabling", "enabled", "disabling", "disabled"])),
+    ),
+    Shape::new(
+        "VpcEncryptionControlExclusionStateInput",
+        Kind::String(Text::one_of(&["enable", "disable"])),
     ),
     Shape::new(
         "VpcEncryptionControlExclusions",
@@ -7054,6 +10067,69 @@ static SHAPES: &[Shape] = &[
             "available",
             "creating",
             "delete-failed",
+        ])),
+    ),
+    Shape::new(
+        "VpcEndpoint",
+        Kind::Structure(&[
+            Member::new("VpcEndpointId", id::STRING).location("vpcEndpointId"),
+            Member::new("VpcEndpointType", id::VPC_ENDPOINT_TYPE).location("vpcEndpointType"),
+            Member::new("VpcId", id::STRING).location("vpcId"),
+            Member::new("ServiceName", id::STRING).location("serviceName"),
+            Member::new("State", id::STATE).location("state"),
+            Member::new("PolicyDocument", id::STRING).location("policyDocument"),
+            Member::new("RouteTableIds", id::VALUE_STRING_LIST).location("routeTableIdSet"),
+            Member::new("SubnetIds", id::VALUE_STRING_LIST).location("subnetIdSet"),
+            Member::new("Groups", id::GROUP_IDENTIFIER_SET).location("groupSet"),
+            Member::new("IpAddressType", id::IP_ADDRESS_TYPE).location("ipAddressType"),
+            Member::new("DnsOptions", id::DNS_OPTIONS).location("dnsOptions"),
+            Member::new("PrivateDnsEnabled", id::BOOLEAN).location("privateDnsEnabled"),
+            Member::new("RequesterManaged", id::BOOLEAN).location("requesterManaged"),
+            Member::new("NetworkInterfaceIds", id::VALUE_STRING_LIST)
+                .location("networkInterfaceIdSet"),
+            Member::new("DnsEntries", id::DNS_ENTRY_SET).location("dnsEntrySet"),
+            Member::new("CreationTimestamp", id::MILLISECOND_DATE_TIME)
+                .location("creationTimestamp"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+            Member::new("OwnerId", id::STRING).location("ownerId"),
+            Member::new("LastError", id::LAST_ERROR).location("lastError"),
+            Member::new("Ipv4Prefixes", id::SUBNET_IP_PREFIXES_LIST).location("ipv4PrefixSet"),
+            Member::new("Ipv6Prefixes", id::SUBNET_IP_PREFIXES_LIST).location("ipv6PrefixSet"),
+            Member::new("FailureReason", id::STRING).location("failureReason"),
+            Member::new("ServiceNetworkArn", id::SERVICE_NETWORK_ARN).location("serviceNetworkArn"),
+            Member::new("ResourceConfigurationArn", id::RESOURCE_CONFIGURATION_ARN)
+                .location("resourceConfigurationArn"),
+            Member::new("ServiceRegion", id::STRING).location("serviceRegion"),
+            Member::new("PayerResponsibilities", id::PAYER_RESPONSIBILITY_SET)
+                .location("payerResponsibilitySet"),
+        ]),
+    ),
+    Shape::new("VpcEndpointId", Kind::String(Text::ANY)),
+    Shape::new(
+        "VpcEndpointIdList",
+        Kind::List(List {
+            member: Member::new("member", id::VPC_ENDPOINT_ID).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "VpcEndpointSet",
+        Kind::List(List {
+            member: Member::new("member", id::VPC_ENDPOINT).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "VpcEndpointType",
+        Kind::String(Text::one_of(&[
+            "Interface",
+            "Gateway",
+            "GatewayLoadBalancer",
+            "Resource",
+            "ServiceNetwork",
+            "Tunnel",
         ])),
     ),
     Shape::new("VpcId", Kind::String(Text::ANY)),
@@ -7095,6 +10171,87 @@ static SHAPES: &[Shape] = &[
             length: Range::ANY,
         }),
     ),
+    Shape::new(
+        "VpcPeeringConnection",
+        Kind::Structure(&[
+            Member::new("AccepterVpcInfo", id::VPC_PEERING_CONNECTION_VPC_INFO)
+                .location("accepterVpcInfo"),
+            Member::new("ExpirationTime", id::DATE_TIME).location("expirationTime"),
+            Member::new("RequesterVpcInfo", id::VPC_PEERING_CONNECTION_VPC_INFO)
+                .location("requesterVpcInfo"),
+            Member::new("Status", id::VPC_PEERING_CONNECTION_STATE_REASON).location("status"),
+            Member::new("Tags", id::TAG_LIST).location("tagSet"),
+            Member::new("VpcPeeringConnectionId", id::STRING).location("vpcPeeringConnectionId"),
+            Member::new("MultipathResilienceStatus", id::MULTIPATH_RESILIENCE_STATUS)
+                .location("multipathResilienceStatus"),
+        ]),
+    ),
+    Shape::new("VpcPeeringConnectionId", Kind::String(Text::ANY)),
+    Shape::new(
+        "VpcPeeringConnectionIdList",
+        Kind::List(List {
+            member: Member::new("member", id::VPC_PEERING_CONNECTION_ID).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "VpcPeeringConnectionList",
+        Kind::List(List {
+            member: Member::new("member", id::VPC_PEERING_CONNECTION).location("item"),
+            flattened: false,
+            length: Range::ANY,
+        }),
+    ),
+    Shape::new(
+        "VpcPeeringConnectionOptionsDescription",
+        Kind::Structure(&[
+            Member::new("AllowDnsResolutionFromRemoteVpc", id::BOOLEAN)
+                .location("allowDnsResolutionFromRemoteVpc"),
+            Member::new("AllowEgressFromLocalClassicLinkToRemoteVpc", id::BOOLEAN)
+                .location("allowEgressFromLocalClassicLinkToRemoteVpc"),
+            Member::new("AllowEgressFromLocalVpcToRemoteClassicLink", id::BOOLEAN)
+                .location("allowEgressFromLocalVpcToRemoteClassicLink"),
+            Member::new("AllowMultipathResilience", id::BOOLEAN)
+                .location("allowMultipathResilience"),
+            Member::new("MultipathResilienceMode", id::MULTIPATH_RESILIENCE_MODE)
+                .location("multipathResilienceMode"),
+        ]),
+    ),
+    Shape::new(
+        "VpcPeeringConnectionStateReason",
+        Kind::Structure(&[
+            Member::new("Code", id::VPC_PEERING_CONNECTION_STATE_REASON_CODE).location("code"),
+            Member::new("Message", id::STRING).location("message"),
+        ]),
+    ),
+    Shape::new(
+        "VpcPeeringConnectionStateReasonCode",
+        Kind::String(Text::one_of(&[
+            "initiating-request",
+            "pending-acceptance",
+            "active",
+            "deleted",
+            "rejected",
+            "failed",
+            "expired",
+            "provisioning",
+            "deleting",
+        ])),
+    ),
+    Shape::new(
+        "VpcPeeringConnectionVpcInfo",
+        Kind::Structure(&[
+            Member::new("CidrBlock", id::STRING).location("cidrBlock"),
+            Member::new("Ipv6CidrBlockSet", id::IPV6_CIDR_BLOCK_SET).location("ipv6CidrBlockSet"),
+            Member::new("CidrBlockSet", id::CIDR_BLOCK_SET).location("cidrBlockSet"),
+            Member::new("OwnerId", id::STRING).location("ownerId"),
+            Member::new("PeeringOptions", id::VPC_PEERING_CONNECTION_OPTIONS_DESCRIPTION)
+                .location("peeringOptions"),
+            Member::new("VpcId", id::STRING).location("vpcId"),
+            Member::new("Region", id::STRING).location("region"),
+        ]),
+    ),
     Shape::new("VpcState", Kind::String(Text::one_of(&["pending", "available", "deleting"]))),
     Shape::new("Workload", Kind::String(Text::ANY)),
     Shape::new(
@@ -7129,21 +10286,17 @@ static SHAPES: &[Shape] = &[
 /// `AccountAttribute` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountAttribute {
-    /// `AttributeName`.
     pub attribute_name: Option<String>,
-    /// `AttributeValues`.
     pub attribute_values: Option<Vec<AccountAttributeValue>>,
 }
 
 bind!(AccountAttribute, id::ACCOUNT_ATTRIBUTE, {
-    attribute_name: 0 "AttributeName",
-    attribute_values: 1 "AttributeValues",
+    attribute_name: 0 "AttributeName", attribute_values: 1 "AttributeValues",
 });
 
 /// `AccountAttributeValue` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountAttributeValue {
-    /// `AttributeValue`.
     pub attribute_value: Option<String>,
 }
 
@@ -7151,94 +10304,338 @@ bind!(AccountAttributeValue, id::ACCOUNT_ATTRIBUTE_VALUE, {
     attribute_value: 0 "AttributeValue",
 });
 
+/// `AddPrefixListEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddPrefixListEntry {
+    /// Required.
+    pub cidr: Option<String>,
+    pub description: Option<String>,
+}
+
+bind!(AddPrefixListEntry, id::ADD_PREFIX_LIST_ENTRY, {
+    cidr: 0 "Cidr", description: 1 "Description",
+});
+
 /// `Address` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Address {
-    /// `AllocationId`.
     pub allocation_id: Option<String>,
-    /// `AssociationId`.
     pub association_id: Option<String>,
-    /// `Domain`.
     pub domain: Option<String>,
-    /// `NetworkInterfaceId`.
     pub network_interface_id: Option<String>,
-    /// `NetworkInterfaceOwnerId`.
     pub network_interface_owner_id: Option<String>,
-    /// `PrivateIpAddress`.
     pub private_ip_address: Option<String>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `PublicIpv4Pool`.
     pub public_ipv4_pool: Option<String>,
-    /// `NetworkBorderGroup`.
     pub network_border_group: Option<String>,
-    /// `CustomerOwnedIp`.
     pub customer_owned_ip: Option<String>,
-    /// `CustomerOwnedIpv4Pool`.
     pub customer_owned_ipv4_pool: Option<String>,
-    /// `CarrierIp`.
     pub carrier_ip: Option<String>,
-    /// `SubnetId`.
     pub subnet_id: Option<String>,
-    /// `ServiceManaged`.
     pub service_managed: Option<String>,
-    /// `InstanceId`.
     pub instance_id: Option<String>,
-    /// `PublicIp`.
     pub public_ip: Option<String>,
 }
 
 bind!(Address, id::ADDRESS, {
-    allocation_id: 0 "AllocationId",
-    association_id: 1 "AssociationId",
-    domain: 2 "Domain",
+    allocation_id: 0 "AllocationId", association_id: 1 "AssociationId", domain: 2 "Domain",
     network_interface_id: 3 "NetworkInterfaceId",
     network_interface_owner_id: 4 "NetworkInterfaceOwnerId",
-    private_ip_address: 5 "PrivateIpAddress",
-    tags: 6 "Tags",
-    public_ipv4_pool: 7 "PublicIpv4Pool",
-    network_border_group: 8 "NetworkBorderGroup",
-    customer_owned_ip: 9 "CustomerOwnedIp",
-    customer_owned_ipv4_pool: 10 "CustomerOwnedIpv4Pool",
-    carrier_ip: 11 "CarrierIp",
-    subnet_id: 12 "SubnetId",
-    service_managed: 13 "ServiceManaged",
-    instance_id: 14 "InstanceId",
+    private_ip_address: 5 "PrivateIpAddress", tags: 6 "Tags", public_ipv4_pool: 7 "PublicIpv4Pool",
+    network_border_group: 8 "NetworkBorderGroup", customer_owned_ip: 9 "CustomerOwnedIp",
+    customer_owned_ipv4_pool: 10 "CustomerOwnedIpv4Pool", carrier_ip: 11 "CarrierIp",
+    subnet_id: 12 "SubnetId", service_managed: 13 "ServiceManaged", instance_id: 14 "InstanceId",
     public_ip: 15 "PublicIp",
+});
+
+/// `AddressAttribute` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddressAttribute {
+    pub public_ip: Option<String>,
+    pub allocation_id: Option<String>,
+    pub ptr_record: Option<String>,
+    pub ptr_record_update: Option<PtrUpdateStatus>,
+}
+
+bind!(AddressAttribute, id::ADDRESS_ATTRIBUTE, {
+    public_ip: 0 "PublicIp", allocation_id: 1 "AllocationId", ptr_record: 2 "PtrRecord",
+    ptr_record_update: 3 "PtrRecordUpdate",
+});
+
+/// `AllocateAddressRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AllocateAddressRequest {
+    pub domain: Option<String>,
+    pub address: Option<String>,
+    pub public_ipv4_pool: Option<String>,
+    pub network_border_group: Option<String>,
+    pub customer_owned_ipv4_pool: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub ipam_pool_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(AllocateAddressRequest, id::ALLOCATE_ADDRESS_REQUEST, {
+    domain: 0 "Domain", address: 1 "Address", public_ipv4_pool: 2 "PublicIpv4Pool",
+    network_border_group: 3 "NetworkBorderGroup",
+    customer_owned_ipv4_pool: 4 "CustomerOwnedIpv4Pool", tag_specifications: 5 "TagSpecifications",
+    ipam_pool_id: 6 "IpamPoolId", dry_run: 7 "DryRun",
+});
+
+/// `AllocateAddressResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AllocateAddressResult {
+    pub allocation_id: Option<String>,
+    pub public_ipv4_pool: Option<String>,
+    pub network_border_group: Option<String>,
+    pub domain: Option<String>,
+    pub customer_owned_ip: Option<String>,
+    pub customer_owned_ipv4_pool: Option<String>,
+    pub carrier_ip: Option<String>,
+    pub public_ip: Option<String>,
+}
+
+bind!(AllocateAddressResult, id::ALLOCATE_ADDRESS_RESULT, {
+    allocation_id: 0 "AllocationId", public_ipv4_pool: 1 "PublicIpv4Pool",
+    network_border_group: 2 "NetworkBorderGroup", domain: 3 "Domain",
+    customer_owned_ip: 4 "CustomerOwnedIp", customer_owned_ipv4_pool: 5 "CustomerOwnedIpv4Pool",
+    carrier_ip: 6 "CarrierIp", public_ip: 7 "PublicIp",
 });
 
 /// `ApplicationStatusSummary` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ApplicationStatusSummary {
-    /// `Status`.
     pub status: Option<String>,
-    /// `ImpairedSince`.
     pub impaired_since: Option<Time>,
 }
 
 bind!(ApplicationStatusSummary, id::APPLICATION_STATUS_SUMMARY, {
-    status: 0 "Status",
-    impaired_since: 1 "ImpairedSince",
+    status: 0 "Status", impaired_since: 1 "ImpairedSince",
+});
+
+/// `AssignPrivateIpAddressesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignPrivateIpAddressesRequest {
+    pub ipv4_prefixes: Option<Vec<String>>,
+    pub ipv4_prefix_count: Option<i32>,
+    /// Required.
+    pub network_interface_id: Option<String>,
+    pub private_ip_addresses: Option<Vec<String>>,
+    pub secondary_private_ip_address_count: Option<i32>,
+    pub allow_reassignment: Option<bool>,
+}
+
+bind!(AssignPrivateIpAddressesRequest, id::ASSIGN_PRIVATE_IP_ADDRESSES_REQUEST, {
+    ipv4_prefixes: 0 "Ipv4Prefixes", ipv4_prefix_count: 1 "Ipv4PrefixCount",
+    network_interface_id: 2 "NetworkInterfaceId", private_ip_addresses: 3 "PrivateIpAddresses",
+    secondary_private_ip_address_count: 4 "SecondaryPrivateIpAddressCount",
+    allow_reassignment: 5 "AllowReassignment",
+});
+
+/// `AssignPrivateIpAddressesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignPrivateIpAddressesResult {
+    pub network_interface_id: Option<String>,
+    pub assigned_private_ip_addresses: Option<Vec<AssignedPrivateIpAddress>>,
+    pub assigned_ipv4_prefixes: Option<Vec<Ipv4PrefixSpecification>>,
+}
+
+bind!(AssignPrivateIpAddressesResult, id::ASSIGN_PRIVATE_IP_ADDRESSES_RESULT, {
+    network_interface_id: 0 "NetworkInterfaceId",
+    assigned_private_ip_addresses: 1 "AssignedPrivateIpAddresses",
+    assigned_ipv4_prefixes: 2 "AssignedIpv4Prefixes",
+});
+
+/// `AssignedPrivateIpAddress` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignedPrivateIpAddress {
+    pub private_ip_address: Option<String>,
+}
+
+bind!(AssignedPrivateIpAddress, id::ASSIGNED_PRIVATE_IP_ADDRESS, {
+    private_ip_address: 0 "PrivateIpAddress",
+});
+
+/// `AssociateAddressRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateAddressRequest {
+    pub allocation_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub public_ip: Option<String>,
+    pub dry_run: Option<bool>,
+    pub network_interface_id: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub allow_reassociation: Option<bool>,
+}
+
+bind!(AssociateAddressRequest, id::ASSOCIATE_ADDRESS_REQUEST, {
+    allocation_id: 0 "AllocationId", instance_id: 1 "InstanceId", public_ip: 2 "PublicIp",
+    dry_run: 3 "DryRun", network_interface_id: 4 "NetworkInterfaceId",
+    private_ip_address: 5 "PrivateIpAddress", allow_reassociation: 6 "AllowReassociation",
+});
+
+/// `AssociateAddressResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateAddressResult {
+    pub association_id: Option<String>,
+}
+
+bind!(AssociateAddressResult, id::ASSOCIATE_ADDRESS_RESULT, {
+    association_id: 0 "AssociationId",
+});
+
+/// `AssociateRouteTableRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateRouteTableRequest {
+    pub gateway_id: Option<String>,
+    pub public_ipv4_pool: Option<String>,
+    pub dry_run: Option<bool>,
+    pub subnet_id: Option<String>,
+    /// Required.
+    pub route_table_id: Option<String>,
+}
+
+bind!(AssociateRouteTableRequest, id::ASSOCIATE_ROUTE_TABLE_REQUEST, {
+    gateway_id: 0 "GatewayId", public_ipv4_pool: 1 "PublicIpv4Pool", dry_run: 2 "DryRun",
+    subnet_id: 3 "SubnetId", route_table_id: 4 "RouteTableId",
+});
+
+/// `AssociateRouteTableResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateRouteTableResult {
+    pub association_id: Option<String>,
+    pub association_state: Option<RouteTableAssociationState>,
+}
+
+bind!(AssociateRouteTableResult, id::ASSOCIATE_ROUTE_TABLE_RESULT, {
+    association_id: 0 "AssociationId", association_state: 1 "AssociationState",
+});
+
+/// `AssociateSubnetCidrBlockRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateSubnetCidrBlockRequest {
+    pub ipv6_ipam_pool_id: Option<String>,
+    pub ipv6_netmask_length: Option<i32>,
+    /// Required.
+    pub subnet_id: Option<String>,
+    pub ipv6_cidr_block: Option<String>,
+}
+
+bind!(AssociateSubnetCidrBlockRequest, id::ASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST, {
+    ipv6_ipam_pool_id: 0 "Ipv6IpamPoolId", ipv6_netmask_length: 1 "Ipv6NetmaskLength",
+    subnet_id: 2 "SubnetId", ipv6_cidr_block: 3 "Ipv6CidrBlock",
+});
+
+/// `AssociateSubnetCidrBlockResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateSubnetCidrBlockResult {
+    pub ipv6_cidr_block_association: Option<SubnetIpv6CidrBlockAssociation>,
+    pub subnet_id: Option<String>,
+}
+
+bind!(AssociateSubnetCidrBlockResult, id::ASSOCIATE_SUBNET_CIDR_BLOCK_RESULT, {
+    ipv6_cidr_block_association: 0 "Ipv6CidrBlockAssociation", subnet_id: 1 "SubnetId",
+});
+
+/// `AssociateVpcCidrBlockRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateVpcCidrBlockRequest {
+    pub cidr_block: Option<String>,
+    pub ipv6_cidr_block_network_border_group: Option<String>,
+    pub ipv6_pool: Option<String>,
+    pub ipv6_cidr_block: Option<String>,
+    pub ipv4_ipam_pool_id: Option<String>,
+    pub ipv4_netmask_length: Option<i32>,
+    pub ipv6_ipam_pool_id: Option<String>,
+    pub ipv6_netmask_length: Option<i32>,
+    /// Required.
+    pub vpc_id: Option<String>,
+    pub amazon_provided_ipv6_cidr_block: Option<bool>,
+}
+
+bind!(AssociateVpcCidrBlockRequest, id::ASSOCIATE_VPC_CIDR_BLOCK_REQUEST, {
+    cidr_block: 0 "CidrBlock",
+    ipv6_cidr_block_network_border_group: 1 "Ipv6CidrBlockNetworkBorderGroup",
+    ipv6_pool: 2 "Ipv6Pool", ipv6_cidr_block: 3 "Ipv6CidrBlock",
+    ipv4_ipam_pool_id: 4 "Ipv4IpamPoolId", ipv4_netmask_length: 5 "Ipv4NetmaskLength",
+    ipv6_ipam_pool_id: 6 "Ipv6IpamPoolId", ipv6_netmask_length: 7 "Ipv6NetmaskLength",
+    vpc_id: 8 "VpcId", amazon_provided_ipv6_cidr_block: 9 "AmazonProvidedIpv6CidrBlock",
+});
+
+/// `AssociateVpcCidrBlockResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateVpcCidrBlockResult {
+    pub ipv6_cidr_block_association: Option<VpcIpv6CidrBlockAssociation>,
+    pub cidr_block_association: Option<VpcCidrBlockAssociation>,
+    pub vpc_id: Option<String>,
+}
+
+bind!(AssociateVpcCidrBlockResult, id::ASSOCIATE_VPC_CIDR_BLOCK_RESULT, {
+    ipv6_cidr_block_association: 0 "Ipv6CidrBlockAssociation",
+    cidr_block_association: 1 "CidrBlockAssociation", vpc_id: 2 "VpcId",
+});
+
+/// `AttachInternetGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttachInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub internet_gateway_id: Option<String>,
+    /// Required.
+    pub vpc_id: Option<String>,
+}
+
+bind!(AttachInternetGatewayRequest, id::ATTACH_INTERNET_GATEWAY_REQUEST, {
+    dry_run: 0 "DryRun", internet_gateway_id: 1 "InternetGatewayId", vpc_id: 2 "VpcId",
+});
+
+/// `AttachNetworkInterfaceRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttachNetworkInterfaceRequest {
+    pub network_card_index: Option<i32>,
+    pub ena_srd_specification: Option<EnaSrdSpecification>,
+    pub ena_queue_count: Option<i32>,
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub network_interface_id: Option<String>,
+    /// Required.
+    pub instance_id: Option<String>,
+    /// Required.
+    pub device_index: Option<i32>,
+}
+
+bind!(AttachNetworkInterfaceRequest, id::ATTACH_NETWORK_INTERFACE_REQUEST, {
+    network_card_index: 0 "NetworkCardIndex", ena_srd_specification: 1 "EnaSrdSpecification",
+    ena_queue_count: 2 "EnaQueueCount", dry_run: 3 "DryRun",
+    network_interface_id: 4 "NetworkInterfaceId", instance_id: 5 "InstanceId",
+    device_index: 6 "DeviceIndex",
+});
+
+/// `AttachNetworkInterfaceResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttachNetworkInterfaceResult {
+    pub attachment_id: Option<String>,
+    pub network_card_index: Option<i32>,
+}
+
+bind!(AttachNetworkInterfaceResult, id::ATTACH_NETWORK_INTERFACE_RESULT, {
+    attachment_id: 0 "AttachmentId", network_card_index: 1 "NetworkCardIndex",
 });
 
 /// `AttachmentEnaSrdSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachmentEnaSrdSpecification {
-    /// `EnaSrdEnabled`.
     pub ena_srd_enabled: Option<bool>,
-    /// `EnaSrdUdpSpecification`.
     pub ena_srd_udp_specification: Option<AttachmentEnaSrdUdpSpecification>,
 }
 
 bind!(AttachmentEnaSrdSpecification, id::ATTACHMENT_ENA_SRD_SPECIFICATION, {
-    ena_srd_enabled: 0 "EnaSrdEnabled",
-    ena_srd_udp_specification: 1 "EnaSrdUdpSpecification",
+    ena_srd_enabled: 0 "EnaSrdEnabled", ena_srd_udp_specification: 1 "EnaSrdUdpSpecification",
 });
 
 /// `AttachmentEnaSrdUdpSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachmentEnaSrdUdpSpecification {
-    /// `EnaSrdUdpEnabled`.
     pub ena_srd_udp_enabled: Option<bool>,
 }
 
@@ -7249,7 +10646,6 @@ bind!(AttachmentEnaSrdUdpSpecification, id::ATTACHMENT_ENA_SRD_UDP_SPECIFICATION
 /// `AttributeBooleanValue` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttributeBooleanValue {
-    /// `Value`.
     pub value: Option<bool>,
 }
 
@@ -7257,167 +10653,117 @@ bind!(AttributeBooleanValue, id::ATTRIBUTE_BOOLEAN_VALUE, {
     value: 0 "Value",
 });
 
+/// `AttributeValue` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttributeValue {
+    pub value: Option<String>,
+}
+
+bind!(AttributeValue, id::ATTRIBUTE_VALUE, {
+    value: 0 "Value",
+});
+
 /// `AuthorizeSecurityGroupEgressRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AuthorizeSecurityGroupEgressRequest {
-    /// `TagSpecifications`.
     pub tag_specifications: Option<Vec<TagSpecification>>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `GroupId`, required.
+    /// Required.
     pub group_id: Option<String>,
-    /// `SourceSecurityGroupName`.
     pub source_security_group_name: Option<String>,
-    /// `SourceSecurityGroupOwnerId`.
     pub source_security_group_owner_id: Option<String>,
-    /// `IpProtocol`.
     pub ip_protocol: Option<String>,
-    /// `FromPort`.
     pub from_port: Option<i32>,
-    /// `ToPort`.
     pub to_port: Option<i32>,
-    /// `CidrIp`.
     pub cidr_ip: Option<String>,
-    /// `IpPermissions`.
     pub ip_permissions: Option<Vec<IpPermission>>,
 }
 
 bind!(AuthorizeSecurityGroupEgressRequest, id::AUTHORIZE_SECURITY_GROUP_EGRESS_REQUEST, {
-    tag_specifications: 0 "TagSpecifications",
-    dry_run: 1 "DryRun",
-    group_id: 2 "GroupId",
+    tag_specifications: 0 "TagSpecifications", dry_run: 1 "DryRun", group_id: 2 "GroupId",
     source_security_group_name: 3 "SourceSecurityGroupName",
-    source_security_group_owner_id: 4 "SourceSecurityGroupOwnerId",
-    ip_protocol: 5 "IpProtocol",
-    from_port: 6 "FromPort",
-    to_port: 7 "ToPort",
-    cidr_ip: 8 "CidrIp",
+    source_security_group_owner_id: 4 "SourceSecurityGroupOwnerId", ip_protocol: 5 "IpProtocol",
+    from_port: 6 "FromPort", to_port: 7 "ToPort", cidr_ip: 8 "CidrIp",
     ip_permissions: 9 "IpPermissions",
 });
 
 /// `AuthorizeSecurityGroupEgressResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AuthorizeSecurityGroupEgressResult {
-    /// `Return`.
     pub r#return: Option<bool>,
-    /// `SecurityGroupRules`.
     pub security_group_rules: Option<Vec<SecurityGroupRule>>,
 }
 
 bind!(AuthorizeSecurityGroupEgressResult, id::AUTHORIZE_SECURITY_GROUP_EGRESS_RESULT, {
-    r#return: 0 "Return",
-    security_group_rules: 1 "SecurityGroupRules",
+    r#return: 0 "Return", security_group_rules: 1 "SecurityGroupRules",
 });
 
 /// `AuthorizeSecurityGroupIngressRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AuthorizeSecurityGroupIngressRequest {
-    /// `CidrIp`.
     pub cidr_ip: Option<String>,
-    /// `FromPort`.
     pub from_port: Option<i32>,
-    /// `GroupId`.
     pub group_id: Option<String>,
-    /// `GroupName`.
     pub group_name: Option<String>,
-    /// `IpPermissions`.
     pub ip_permissions: Option<Vec<IpPermission>>,
-    /// `IpProtocol`.
     pub ip_protocol: Option<String>,
-    /// `SourceSecurityGroupName`.
     pub source_security_group_name: Option<String>,
-    /// `SourceSecurityGroupOwnerId`.
     pub source_security_group_owner_id: Option<String>,
-    /// `ToPort`.
     pub to_port: Option<i32>,
-    /// `TagSpecifications`.
     pub tag_specifications: Option<Vec<TagSpecification>>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
 }
 
 bind!(AuthorizeSecurityGroupIngressRequest, id::AUTHORIZE_SECURITY_GROUP_INGRESS_REQUEST, {
-    cidr_ip: 0 "CidrIp",
-    from_port: 1 "FromPort",
-    group_id: 2 "GroupId",
-    group_name: 3 "GroupName",
-    ip_permissions: 4 "IpPermissions",
-    ip_protocol: 5 "IpProtocol",
+    cidr_ip: 0 "CidrIp", from_port: 1 "FromPort", group_id: 2 "GroupId", group_name: 3 "GroupName",
+    ip_permissions: 4 "IpPermissions", ip_protocol: 5 "IpProtocol",
     source_security_group_name: 6 "SourceSecurityGroupName",
-    source_security_group_owner_id: 7 "SourceSecurityGroupOwnerId",
-    to_port: 8 "ToPort",
-    tag_specifications: 9 "TagSpecifications",
-    dry_run: 10 "DryRun",
+    source_security_group_owner_id: 7 "SourceSecurityGroupOwnerId", to_port: 8 "ToPort",
+    tag_specifications: 9 "TagSpecifications", dry_run: 10 "DryRun",
 });
 
 /// `AuthorizeSecurityGroupIngressResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AuthorizeSecurityGroupIngressResult {
-    /// `Return`.
     pub r#return: Option<bool>,
-    /// `SecurityGroupRules`.
     pub security_group_rules: Option<Vec<SecurityGroupRule>>,
 }
 
 bind!(AuthorizeSecurityGroupIngressResult, id::AUTHORIZE_SECURITY_GROUP_INGRESS_RESULT, {
-    r#return: 0 "Return",
-    security_group_rules: 1 "SecurityGroupRules",
+    r#return: 0 "Return", security_group_rules: 1 "SecurityGroupRules",
 });
 
 /// `AvailabilityZone` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AvailabilityZone {
-    /// `OptInStatus`.
     pub opt_in_status: Option<String>,
-    /// `Messages`.
     pub messages: Option<Vec<AvailabilityZoneMessage>>,
-    /// `RegionName`.
     pub region_name: Option<String>,
-    /// `ZoneName`.
     pub zone_name: Option<String>,
-    /// `ZoneId`.
     pub zone_id: Option<String>,
-    /// `GroupName`.
     pub group_name: Option<String>,
-    /// `NetworkBorderGroup`.
     pub network_border_group: Option<String>,
-    /// `ZoneType`.
     pub zone_type: Option<String>,
-    /// `ParentZoneName`.
     pub parent_zone_name: Option<String>,
-    /// `ParentZoneId`.
     pub parent_zone_id: Option<String>,
-    /// `GroupLongName`.
     pub group_long_name: Option<String>,
-    /// `Geography`.
     pub geography: Option<Vec<AvailabilityZoneGeography>>,
-    /// `SubGeography`.
     pub sub_geography: Option<Vec<AvailabilityZoneSubGeography>>,
-    /// `State`.
     pub state: Option<String>,
 }
 
 bind!(AvailabilityZone, id::AVAILABILITY_ZONE, {
-    opt_in_status: 0 "OptInStatus",
-    messages: 1 "Messages",
-    region_name: 2 "RegionName",
-    zone_name: 3 "ZoneName",
-    zone_id: 4 "ZoneId",
-    group_name: 5 "GroupName",
-    network_border_group: 6 "NetworkBorderGroup",
-    zone_type: 7 "ZoneType",
-    parent_zone_name: 8 "ParentZoneName",
-    parent_zone_id: 9 "ParentZoneId",
-    group_long_name: 10 "GroupLongName",
-    geography: 11 "Geography",
-    sub_geography: 12 "SubGeography",
-    state: 13 "State",
+    opt_in_status: 0 "OptInStatus", messages: 1 "Messages", region_name: 2 "RegionName",
+    zone_name: 3 "ZoneName", zone_id: 4 "ZoneId", group_name: 5 "GroupName",
+    network_border_group: 6 "NetworkBorderGroup", zone_type: 7 "ZoneType",
+    parent_zone_name: 8 "ParentZoneName", parent_zone_id: 9 "ParentZoneId",
+    group_long_name: 10 "GroupLongName", geography: 11 "Geography",
+    sub_geography: 12 "SubGeography", state: 13 "State",
 });
 
 /// `AvailabilityZoneGeography` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AvailabilityZoneGeography {
-    /// `Name`.
     pub name: Option<String>,
 }
 
@@ -7428,7 +10774,6 @@ bind!(AvailabilityZoneGeography, id::AVAILABILITY_ZONE_GEOGRAPHY, {
 /// `AvailabilityZoneMessage` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AvailabilityZoneMessage {
-    /// `Message`.
     pub message: Option<String>,
 }
 
@@ -7439,7 +10784,6 @@ bind!(AvailabilityZoneMessage, id::AVAILABILITY_ZONE_MESSAGE, {
 /// `AvailabilityZoneSubGeography` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AvailabilityZoneSubGeography {
-    /// `Name`.
     pub name: Option<String>,
 }
 
@@ -7450,27 +10794,20 @@ bind!(AvailabilityZoneSubGeography, id::AVAILABILITY_ZONE_SUB_GEOGRAPHY, {
 /// `BlockDeviceMapping` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BlockDeviceMapping {
-    /// `Ebs`.
     pub ebs: Option<EbsBlockDevice>,
-    /// `NoDevice`.
     pub no_device: Option<String>,
-    /// `DeviceName`.
     pub device_name: Option<String>,
-    /// `VirtualName`.
     pub virtual_name: Option<String>,
 }
 
 bind!(BlockDeviceMapping, id::BLOCK_DEVICE_MAPPING, {
-    ebs: 0 "Ebs",
-    no_device: 1 "NoDevice",
-    device_name: 2 "DeviceName",
+    ebs: 0 "Ebs", no_device: 1 "NoDevice", device_name: 2 "DeviceName",
     virtual_name: 3 "VirtualName",
 });
 
 /// `BlockPublicAccessStates` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BlockPublicAccessStates {
-    /// `InternetGatewayBlockMode`.
     pub internet_gateway_block_mode: Option<String>,
 }
 
@@ -7481,9 +10818,7 @@ bind!(BlockPublicAccessStates, id::BLOCK_PUBLIC_ACCESS_STATES, {
 /// `CapacityReservationSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityReservationSpecification {
-    /// `CapacityReservationPreference`.
     pub capacity_reservation_preference: Option<String>,
-    /// `CapacityReservationTarget`.
     pub capacity_reservation_target: Option<CapacityReservationTarget>,
 }
 
@@ -7495,9 +10830,7 @@ bind!(CapacityReservationSpecification, id::CAPACITY_RESERVATION_SPECIFICATION, 
 /// `CapacityReservationSpecificationResponse` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityReservationSpecificationResponse {
-    /// `CapacityReservationPreference`.
     pub capacity_reservation_preference: Option<String>,
-    /// `CapacityReservationTarget`.
     pub capacity_reservation_target: Option<CapacityReservationTargetResponse>,
 }
 
@@ -7509,9 +10842,7 @@ bind!(CapacityReservationSpecificationResponse, id::CAPACITY_RESERVATION_SPECIFI
 /// `CapacityReservationTarget` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityReservationTarget {
-    /// `CapacityReservationId`.
     pub capacity_reservation_id: Option<String>,
-    /// `CapacityReservationResourceGroupArn`.
     pub capacity_reservation_resource_group_arn: Option<String>,
 }
 
@@ -7523,9 +10854,7 @@ bind!(CapacityReservationTarget, id::CAPACITY_RESERVATION_TARGET, {
 /// `CapacityReservationTargetResponse` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityReservationTargetResponse {
-    /// `CapacityReservationId`.
     pub capacity_reservation_id: Option<String>,
-    /// `CapacityReservationResourceGroupArn`.
     pub capacity_reservation_resource_group_arn: Option<String>,
 }
 
@@ -7534,158 +10863,439 @@ bind!(CapacityReservationTargetResponse, id::CAPACITY_RESERVATION_TARGET_RESPONS
     capacity_reservation_resource_group_arn: 1 "CapacityReservationResourceGroupArn",
 });
 
+/// `CidrBlock` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CidrBlock {
+    pub cidr_block: Option<String>,
+}
+
+bind!(CidrBlock, id::CIDR_BLOCK, {
+    cidr_block: 0 "CidrBlock",
+});
+
+/// `CoipPool` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CoipPool {
+    pub pool_id: Option<String>,
+    pub pool_cidrs: Option<Vec<String>>,
+    pub local_gateway_route_table_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub pool_arn: Option<String>,
+}
+
+bind!(CoipPool, id::COIP_POOL, {
+    pool_id: 0 "PoolId", pool_cidrs: 1 "PoolCidrs",
+    local_gateway_route_table_id: 2 "LocalGatewayRouteTableId", tags: 3 "Tags",
+    pool_arn: 4 "PoolArn",
+});
+
 /// `ConnectionTrackingConfiguration` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConnectionTrackingConfiguration {
-    /// `TcpEstablishedTimeout`.
     pub tcp_established_timeout: Option<i32>,
-    /// `UdpStreamTimeout`.
     pub udp_stream_timeout: Option<i32>,
-    /// `UdpTimeout`.
     pub udp_timeout: Option<i32>,
 }
 
 bind!(ConnectionTrackingConfiguration, id::CONNECTION_TRACKING_CONFIGURATION, {
-    tcp_established_timeout: 0 "TcpEstablishedTimeout",
-    udp_stream_timeout: 1 "UdpStreamTimeout",
+    tcp_established_timeout: 0 "TcpEstablishedTimeout", udp_stream_timeout: 1 "UdpStreamTimeout",
     udp_timeout: 2 "UdpTimeout",
 });
 
 /// `ConnectionTrackingSpecificationRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConnectionTrackingSpecificationRequest {
-    /// `TcpEstablishedTimeout`.
     pub tcp_established_timeout: Option<i32>,
-    /// `UdpStreamTimeout`.
     pub udp_stream_timeout: Option<i32>,
-    /// `UdpTimeout`.
     pub udp_timeout: Option<i32>,
 }
 
 bind!(ConnectionTrackingSpecificationRequest, id::CONNECTION_TRACKING_SPECIFICATION_REQUEST, {
-    tcp_established_timeout: 0 "TcpEstablishedTimeout",
-    udp_stream_timeout: 1 "UdpStreamTimeout",
+    tcp_established_timeout: 0 "TcpEstablishedTimeout", udp_stream_timeout: 1 "UdpStreamTimeout",
     udp_timeout: 2 "UdpTimeout",
 });
 
 /// `ConnectionTrackingSpecificationResponse` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConnectionTrackingSpecificationResponse {
-    /// `TcpEstablishedTimeout`.
     pub tcp_established_timeout: Option<i32>,
-    /// `UdpStreamTimeout`.
     pub udp_stream_timeout: Option<i32>,
-    /// `UdpTimeout`.
     pub udp_timeout: Option<i32>,
 }
 
 bind!(ConnectionTrackingSpecificationResponse, id::CONNECTION_TRACKING_SPECIFICATION_RESPONSE, {
-    tcp_established_timeout: 0 "TcpEstablishedTimeout",
-    udp_stream_timeout: 1 "UdpStreamTimeout",
+    tcp_established_timeout: 0 "TcpEstablishedTimeout", udp_stream_timeout: 1 "UdpStreamTimeout",
     udp_timeout: 2 "UdpTimeout",
 });
 
 /// `CpuOptions` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CpuOptions {
-    /// `CoreCount`.
     pub core_count: Option<i32>,
-    /// `ThreadsPerCore`.
     pub threads_per_core: Option<i32>,
-    /// `AmdSevSnp`.
     pub amd_sev_snp: Option<String>,
-    /// `NestedVirtualization`.
     pub nested_virtualization: Option<String>,
 }
 
 bind!(CpuOptions, id::CPU_OPTIONS, {
-    core_count: 0 "CoreCount",
-    threads_per_core: 1 "ThreadsPerCore",
-    amd_sev_snp: 2 "AmdSevSnp",
+    core_count: 0 "CoreCount", threads_per_core: 1 "ThreadsPerCore", amd_sev_snp: 2 "AmdSevSnp",
     nested_virtualization: 3 "NestedVirtualization",
 });
 
 /// `CpuOptionsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CpuOptionsRequest {
-    /// `CoreCount`.
     pub core_count: Option<i32>,
-    /// `ThreadsPerCore`.
     pub threads_per_core: Option<i32>,
-    /// `AmdSevSnp`.
     pub amd_sev_snp: Option<String>,
-    /// `NestedVirtualization`.
     pub nested_virtualization: Option<String>,
 }
 
 bind!(CpuOptionsRequest, id::CPU_OPTIONS_REQUEST, {
-    core_count: 0 "CoreCount",
-    threads_per_core: 1 "ThreadsPerCore",
-    amd_sev_snp: 2 "AmdSevSnp",
+    core_count: 0 "CoreCount", threads_per_core: 1 "ThreadsPerCore", amd_sev_snp: 2 "AmdSevSnp",
     nested_virtualization: 3 "NestedVirtualization",
+});
+
+/// `CreateDefaultSubnetRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDefaultSubnetRequest {
+    pub availability_zone: Option<String>,
+    pub dry_run: Option<bool>,
+    pub ipv6_native: Option<bool>,
+    pub availability_zone_id: Option<String>,
+}
+
+bind!(CreateDefaultSubnetRequest, id::CREATE_DEFAULT_SUBNET_REQUEST, {
+    availability_zone: 0 "AvailabilityZone", dry_run: 1 "DryRun", ipv6_native: 2 "Ipv6Native",
+    availability_zone_id: 3 "AvailabilityZoneId",
+});
+
+/// `CreateDefaultSubnetResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDefaultSubnetResult {
+    pub subnet: Option<Subnet>,
+}
+
+bind!(CreateDefaultSubnetResult, id::CREATE_DEFAULT_SUBNET_RESULT, {
+    subnet: 0 "Subnet",
+});
+
+/// `CreateDefaultVpcRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDefaultVpcRequest {
+    pub dry_run: Option<bool>,
+}
+
+bind!(CreateDefaultVpcRequest, id::CREATE_DEFAULT_VPC_REQUEST, {
+    dry_run: 0 "DryRun",
+});
+
+/// `CreateDefaultVpcResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDefaultVpcResult {
+    pub vpc: Option<Vpc>,
+}
+
+bind!(CreateDefaultVpcResult, id::CREATE_DEFAULT_VPC_RESULT, {
+    vpc: 0 "Vpc",
+});
+
+/// `CreateInternetGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateInternetGatewayRequest {
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(CreateInternetGatewayRequest, id::CREATE_INTERNET_GATEWAY_REQUEST, {
+    tag_specifications: 0 "TagSpecifications", dry_run: 1 "DryRun",
+});
+
+/// `CreateInternetGatewayResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateInternetGatewayResult {
+    pub internet_gateway: Option<InternetGateway>,
+}
+
+bind!(CreateInternetGatewayResult, id::CREATE_INTERNET_GATEWAY_RESULT, {
+    internet_gateway: 0 "InternetGateway",
+});
+
+/// `CreateManagedPrefixListRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateManagedPrefixListRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub prefix_list_name: Option<String>,
+    pub entries: Option<Vec<AddPrefixListEntry>>,
+    /// Required.
+    pub max_entries: Option<i32>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    /// Required.
+    pub address_family: Option<String>,
+    pub client_token: Option<String>,
+}
+
+bind!(CreateManagedPrefixListRequest, id::CREATE_MANAGED_PREFIX_LIST_REQUEST, {
+    dry_run: 0 "DryRun", prefix_list_name: 1 "PrefixListName", entries: 2 "Entries",
+    max_entries: 3 "MaxEntries", tag_specifications: 4 "TagSpecifications",
+    address_family: 5 "AddressFamily", client_token: 6 "ClientToken",
+});
+
+/// `CreateManagedPrefixListResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateManagedPrefixListResult {
+    pub prefix_list: Option<ManagedPrefixList>,
+}
+
+bind!(CreateManagedPrefixListResult, id::CREATE_MANAGED_PREFIX_LIST_RESULT, {
+    prefix_list: 0 "PrefixList",
+});
+
+/// `CreateNetworkInterfaceRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNetworkInterfaceRequest {
+    pub ipv4_prefixes: Option<Vec<Ipv4PrefixSpecificationRequest>>,
+    pub ipv4_prefix_count: Option<i32>,
+    pub ipv6_prefixes: Option<Vec<Ipv6PrefixSpecificationRequest>>,
+    pub ipv6_prefix_count: Option<i32>,
+    pub interface_type: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub client_token: Option<String>,
+    pub enable_primary_ipv6: Option<bool>,
+    pub connection_tracking_specification: Option<ConnectionTrackingSpecificationRequest>,
+    pub operator: Option<OperatorRequest>,
+    /// Required.
+    pub subnet_id: Option<String>,
+    pub description: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub groups: Option<Vec<String>>,
+    pub private_ip_addresses: Option<Vec<PrivateIpAddressSpecification>>,
+    pub secondary_private_ip_address_count: Option<i32>,
+    pub ipv6_addresses: Option<Vec<InstanceIpv6Address>>,
+    pub ipv6_address_count: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(CreateNetworkInterfaceRequest, id::CREATE_NETWORK_INTERFACE_REQUEST, {
+    ipv4_prefixes: 0 "Ipv4Prefixes", ipv4_prefix_count: 1 "Ipv4PrefixCount",
+    ipv6_prefixes: 2 "Ipv6Prefixes", ipv6_prefix_count: 3 "Ipv6PrefixCount",
+    interface_type: 4 "InterfaceType", tag_specifications: 5 "TagSpecifications",
+    client_token: 6 "ClientToken", enable_primary_ipv6: 7 "EnablePrimaryIpv6",
+    connection_tracking_specification: 8 "ConnectionTrackingSpecification", operator: 9 "Operator",
+    subnet_id: 10 "SubnetId", description: 11 "Description",
+    private_ip_address: 12 "PrivateIpAddress", groups: 13 "Groups",
+    private_ip_addresses: 14 "PrivateIpAddresses",
+    secondary_private_ip_address_count: 15 "SecondaryPrivateIpAddressCount",
+    ipv6_addresses: 16 "Ipv6Addresses", ipv6_address_count: 17 "Ipv6AddressCount",
+    dry_run: 18 "DryRun",
+});
+
+/// `CreateNetworkInterfaceResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNetworkInterfaceResult {
+    pub network_interface: Option<NetworkInterface>,
+    pub client_token: Option<String>,
+}
+
+bind!(CreateNetworkInterfaceResult, id::CREATE_NETWORK_INTERFACE_RESULT, {
+    network_interface: 0 "NetworkInterface", client_token: 1 "ClientToken",
+});
+
+/// `CreateRouteRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateRouteRequest {
+    pub destination_prefix_list_id: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub transit_gateway_id: Option<String>,
+    pub local_gateway_id: Option<String>,
+    pub carrier_gateway_id: Option<String>,
+    pub core_network_arn: Option<String>,
+    pub odb_network_arn: Option<String>,
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub route_table_id: Option<String>,
+    pub destination_cidr_block: Option<String>,
+    pub gateway_id: Option<String>,
+    pub destination_ipv6_cidr_block: Option<String>,
+    pub egress_only_internet_gateway_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub vpc_peering_connection_id: Option<String>,
+    pub nat_gateway_id: Option<String>,
+}
+
+bind!(CreateRouteRequest, id::CREATE_ROUTE_REQUEST, {
+    destination_prefix_list_id: 0 "DestinationPrefixListId", vpc_endpoint_id: 1 "VpcEndpointId",
+    transit_gateway_id: 2 "TransitGatewayId", local_gateway_id: 3 "LocalGatewayId",
+    carrier_gateway_id: 4 "CarrierGatewayId", core_network_arn: 5 "CoreNetworkArn",
+    odb_network_arn: 6 "OdbNetworkArn", dry_run: 7 "DryRun", route_table_id: 8 "RouteTableId",
+    destination_cidr_block: 9 "DestinationCidrBlock", gateway_id: 10 "GatewayId",
+    destination_ipv6_cidr_block: 11 "DestinationIpv6CidrBlock",
+    egress_only_internet_gateway_id: 12 "EgressOnlyInternetGatewayId",
+    instance_id: 13 "InstanceId", network_interface_id: 14 "NetworkInterfaceId",
+    vpc_peering_connection_id: 15 "VpcPeeringConnectionId", nat_gateway_id: 16 "NatGatewayId",
+});
+
+/// `CreateRouteResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateRouteResult {
+    pub r#return: Option<bool>,
+}
+
+bind!(CreateRouteResult, id::CREATE_ROUTE_RESULT, {
+    r#return: 0 "Return",
+});
+
+/// `CreateRouteTableRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateRouteTableRequest {
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub client_token: Option<String>,
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub vpc_id: Option<String>,
+}
+
+bind!(CreateRouteTableRequest, id::CREATE_ROUTE_TABLE_REQUEST, {
+    tag_specifications: 0 "TagSpecifications", client_token: 1 "ClientToken", dry_run: 2 "DryRun",
+    vpc_id: 3 "VpcId",
+});
+
+/// `CreateRouteTableResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateRouteTableResult {
+    pub route_table: Option<RouteTable>,
+    pub client_token: Option<String>,
+}
+
+bind!(CreateRouteTableResult, id::CREATE_ROUTE_TABLE_RESULT, {
+    route_table: 0 "RouteTable", client_token: 1 "ClientToken",
 });
 
 /// `CreateSecurityGroupRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateSecurityGroupRequest {
-    /// `Description`, required.
+    /// Required.
     pub description: Option<String>,
-    /// `GroupName`, required.
+    /// Required.
     pub group_name: Option<String>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `TagSpecifications`.
     pub tag_specifications: Option<Vec<TagSpecification>>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
 }
 
 bind!(CreateSecurityGroupRequest, id::CREATE_SECURITY_GROUP_REQUEST, {
-    description: 0 "Description",
-    group_name: 1 "GroupName",
-    vpc_id: 2 "VpcId",
-    tag_specifications: 3 "TagSpecifications",
-    dry_run: 4 "DryRun",
+    description: 0 "Description", group_name: 1 "GroupName", vpc_id: 2 "VpcId",
+    tag_specifications: 3 "TagSpecifications", dry_run: 4 "DryRun",
 });
 
 /// `CreateSecurityGroupResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateSecurityGroupResult {
-    /// `GroupId`.
     pub group_id: Option<String>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `SecurityGroupArn`.
     pub security_group_arn: Option<String>,
 }
 
 bind!(CreateSecurityGroupResult, id::CREATE_SECURITY_GROUP_RESULT, {
-    group_id: 0 "GroupId",
-    tags: 1 "Tags",
-    security_group_arn: 2 "SecurityGroupArn",
+    group_id: 0 "GroupId", tags: 1 "Tags", security_group_arn: 2 "SecurityGroupArn",
+});
+
+/// `CreateSubnetRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSubnetRequest {
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+    pub cidr_block: Option<String>,
+    pub ipv6_cidr_block: Option<String>,
+    pub outpost_arn: Option<String>,
+    /// Required.
+    pub vpc_id: Option<String>,
+    pub ipv6_native: Option<bool>,
+    pub ipv4_ipam_pool_id: Option<String>,
+    pub ipv4_netmask_length: Option<i32>,
+    pub ipv6_ipam_pool_id: Option<String>,
+    pub ipv6_netmask_length: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(CreateSubnetRequest, id::CREATE_SUBNET_REQUEST, {
+    tag_specifications: 0 "TagSpecifications", availability_zone: 1 "AvailabilityZone",
+    availability_zone_id: 2 "AvailabilityZoneId", cidr_block: 3 "CidrBlock",
+    ipv6_cidr_block: 4 "Ipv6CidrBlock", outpost_arn: 5 "OutpostArn", vpc_id: 6 "VpcId",
+    ipv6_native: 7 "Ipv6Native", ipv4_ipam_pool_id: 8 "Ipv4IpamPoolId",
+    ipv4_netmask_length: 9 "Ipv4NetmaskLength", ipv6_ipam_pool_id: 10 "Ipv6IpamPoolId",
+    ipv6_netmask_length: 11 "Ipv6NetmaskLength", dry_run: 12 "DryRun",
+});
+
+/// `CreateSubnetResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSubnetResult {
+    pub subnet: Option<Subnet>,
+}
+
+bind!(CreateSubnetResult, id::CREATE_SUBNET_RESULT, {
+    subnet: 0 "Subnet",
 });
 
 /// `CreateTagsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTagsRequest {
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `Resources`, required.
+    /// Required.
     pub resources: Option<Vec<String>>,
-    /// `Tags`, required.
+    /// Required.
     pub tags: Option<Vec<Tag>>,
 }
 
 bind!(CreateTagsRequest, id::CREATE_TAGS_REQUEST, {
-    dry_run: 0 "DryRun",
-    resources: 1 "Resources",
-    tags: 2 "Tags",
+    dry_run: 0 "DryRun", resources: 1 "Resources", tags: 2 "Tags",
+});
+
+/// `CreateVpcRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcRequest {
+    pub cidr_block: Option<String>,
+    pub ipv6_pool: Option<String>,
+    pub ipv6_cidr_block: Option<String>,
+    pub ipv4_ipam_pool_id: Option<String>,
+    pub ipv4_netmask_length: Option<i32>,
+    pub ipv6_ipam_pool_id: Option<String>,
+    pub ipv6_netmask_length: Option<i32>,
+    pub ipv6_cidr_block_network_border_group: Option<String>,
+    pub vpc_encryption_control: Option<VpcEncryptionControlConfiguration>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+    pub instance_tenancy: Option<String>,
+    pub amazon_provided_ipv6_cidr_block: Option<bool>,
+}
+
+bind!(CreateVpcRequest, id::CREATE_VPC_REQUEST, {
+    cidr_block: 0 "CidrBlock", ipv6_pool: 1 "Ipv6Pool", ipv6_cidr_block: 2 "Ipv6CidrBlock",
+    ipv4_ipam_pool_id: 3 "Ipv4IpamPoolId", ipv4_netmask_length: 4 "Ipv4NetmaskLength",
+    ipv6_ipam_pool_id: 5 "Ipv6IpamPoolId", ipv6_netmask_length: 6 "Ipv6NetmaskLength",
+    ipv6_cidr_block_network_border_group: 7 "Ipv6CidrBlockNetworkBorderGroup",
+    vpc_encryption_control: 8 "VpcEncryptionControl", tag_specifications: 9 "TagSpecifications",
+    dry_run: 10 "DryRun", instance_tenancy: 11 "InstanceTenancy",
+    amazon_provided_ipv6_cidr_block: 12 "AmazonProvidedIpv6CidrBlock",
+});
+
+/// `CreateVpcResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcResult {
+    pub vpc: Option<Vpc>,
+}
+
+bind!(CreateVpcResult, id::CREATE_VPC_RESULT, {
+    vpc: 0 "Vpc",
 });
 
 /// `CreditSpecificationRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreditSpecificationRequest {
-    /// `CpuCredits`, required.
+    /// Required.
     pub cpu_credits: Option<String>,
 }
 
@@ -7696,11 +11306,8 @@ bind!(CreditSpecificationRequest, id::CREDIT_SPECIFICATION_REQUEST, {
 /// `DefaultConnectionTrackingConfiguration` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DefaultConnectionTrackingConfiguration {
-    /// `DefaultTcpEstablishedTimeout`.
     pub default_tcp_established_timeout: Option<i32>,
-    /// `DefaultUdpTimeout`.
     pub default_udp_timeout: Option<i32>,
-    /// `DefaultUdpStreamTimeout`.
     pub default_udp_stream_timeout: Option<i32>,
 }
 
@@ -7710,72 +11317,155 @@ bind!(DefaultConnectionTrackingConfiguration, id::DEFAULT_CONNECTION_TRACKING_CO
     default_udp_stream_timeout: 2 "DefaultUdpStreamTimeout",
 });
 
+/// `DeleteInternetGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub internet_gateway_id: Option<String>,
+}
+
+bind!(DeleteInternetGatewayRequest, id::DELETE_INTERNET_GATEWAY_REQUEST, {
+    dry_run: 0 "DryRun", internet_gateway_id: 1 "InternetGatewayId",
+});
+
+/// `DeleteManagedPrefixListRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteManagedPrefixListRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub prefix_list_id: Option<String>,
+}
+
+bind!(DeleteManagedPrefixListRequest, id::DELETE_MANAGED_PREFIX_LIST_REQUEST, {
+    dry_run: 0 "DryRun", prefix_list_id: 1 "PrefixListId",
+});
+
+/// `DeleteManagedPrefixListResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteManagedPrefixListResult {
+    pub prefix_list: Option<ManagedPrefixList>,
+}
+
+bind!(DeleteManagedPrefixListResult, id::DELETE_MANAGED_PREFIX_LIST_RESULT, {
+    prefix_list: 0 "PrefixList",
+});
+
+/// `DeleteNetworkInterfaceRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkInterfaceRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub network_interface_id: Option<String>,
+}
+
+bind!(DeleteNetworkInterfaceRequest, id::DELETE_NETWORK_INTERFACE_REQUEST, {
+    dry_run: 0 "DryRun", network_interface_id: 1 "NetworkInterfaceId",
+});
+
+/// `DeleteRouteRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteRouteRequest {
+    pub destination_prefix_list_id: Option<String>,
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub route_table_id: Option<String>,
+    pub destination_cidr_block: Option<String>,
+    pub destination_ipv6_cidr_block: Option<String>,
+}
+
+bind!(DeleteRouteRequest, id::DELETE_ROUTE_REQUEST, {
+    destination_prefix_list_id: 0 "DestinationPrefixListId", dry_run: 1 "DryRun",
+    route_table_id: 2 "RouteTableId", destination_cidr_block: 3 "DestinationCidrBlock",
+    destination_ipv6_cidr_block: 4 "DestinationIpv6CidrBlock",
+});
+
+/// `DeleteRouteTableRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteRouteTableRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub route_table_id: Option<String>,
+}
+
+bind!(DeleteRouteTableRequest, id::DELETE_ROUTE_TABLE_REQUEST, {
+    dry_run: 0 "DryRun", route_table_id: 1 "RouteTableId",
+});
+
 /// `DeleteSecurityGroupRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteSecurityGroupRequest {
-    /// `GroupId`.
     pub group_id: Option<String>,
-    /// `GroupName`.
     pub group_name: Option<String>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
 }
 
 bind!(DeleteSecurityGroupRequest, id::DELETE_SECURITY_GROUP_REQUEST, {
-    group_id: 0 "GroupId",
-    group_name: 1 "GroupName",
-    dry_run: 2 "DryRun",
+    group_id: 0 "GroupId", group_name: 1 "GroupName", dry_run: 2 "DryRun",
 });
 
 /// `DeleteSecurityGroupResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteSecurityGroupResult {
-    /// `Return`.
     pub r#return: Option<bool>,
-    /// `GroupId`.
     pub group_id: Option<String>,
 }
 
 bind!(DeleteSecurityGroupResult, id::DELETE_SECURITY_GROUP_RESULT, {
-    r#return: 0 "Return",
-    group_id: 1 "GroupId",
+    r#return: 0 "Return", group_id: 1 "GroupId",
+});
+
+/// `DeleteSubnetRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSubnetRequest {
+    /// Required.
+    pub subnet_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(DeleteSubnetRequest, id::DELETE_SUBNET_REQUEST, {
+    subnet_id: 0 "SubnetId", dry_run: 1 "DryRun",
 });
 
 /// `DeleteTagsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTagsRequest {
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `Resources`, required.
+    /// Required.
     pub resources: Option<Vec<String>>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
 }
 
 bind!(DeleteTagsRequest, id::DELETE_TAGS_REQUEST, {
-    dry_run: 0 "DryRun",
-    resources: 1 "Resources",
-    tags: 2 "Tags",
+    dry_run: 0 "DryRun", resources: 1 "Resources", tags: 2 "Tags",
+});
+
+/// `DeleteVpcRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcRequest {
+    /// Required.
+    pub vpc_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(DeleteVpcRequest, id::DELETE_VPC_REQUEST, {
+    vpc_id: 0 "VpcId", dry_run: 1 "DryRun",
 });
 
 /// `DescribeAccountAttributesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAccountAttributesRequest {
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `AttributeNames`.
     pub attribute_names: Option<Vec<String>>,
 }
 
 bind!(DescribeAccountAttributesRequest, id::DESCRIBE_ACCOUNT_ATTRIBUTES_REQUEST, {
-    dry_run: 0 "DryRun",
-    attribute_names: 1 "AttributeNames",
+    dry_run: 0 "DryRun", attribute_names: 1 "AttributeNames",
 });
 
 /// `DescribeAccountAttributesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAccountAttributesResult {
-    /// `AccountAttributes`.
     pub account_attributes: Option<Vec<AccountAttribute>>,
 }
 
@@ -7783,30 +11473,49 @@ bind!(DescribeAccountAttributesResult, id::DESCRIBE_ACCOUNT_ATTRIBUTES_RESULT, {
     account_attributes: 0 "AccountAttributes",
 });
 
+/// `DescribeAddressesAttributeRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesAttributeRequest {
+    pub allocation_ids: Option<Vec<String>>,
+    pub attribute: Option<String>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(DescribeAddressesAttributeRequest, id::DESCRIBE_ADDRESSES_ATTRIBUTE_REQUEST, {
+    allocation_ids: 0 "AllocationIds", attribute: 1 "Attribute", next_token: 2 "NextToken",
+    max_results: 3 "MaxResults", dry_run: 4 "DryRun",
+});
+
+/// `DescribeAddressesAttributeResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesAttributeResult {
+    pub addresses: Option<Vec<AddressAttribute>>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeAddressesAttributeResult, id::DESCRIBE_ADDRESSES_ATTRIBUTE_RESULT, {
+    addresses: 0 "Addresses", next_token: 1 "NextToken",
+});
+
 /// `DescribeAddressesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAddressesRequest {
-    /// `PublicIps`.
     pub public_ips: Option<Vec<String>>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
-    /// `AllocationIds`.
     pub allocation_ids: Option<Vec<String>>,
 }
 
 bind!(DescribeAddressesRequest, id::DESCRIBE_ADDRESSES_REQUEST, {
-    public_ips: 0 "PublicIps",
-    dry_run: 1 "DryRun",
-    filters: 2 "Filters",
+    public_ips: 0 "PublicIps", dry_run: 1 "DryRun", filters: 2 "Filters",
     allocation_ids: 3 "AllocationIds",
 });
 
 /// `DescribeAddressesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAddressesResult {
-    /// `Addresses`.
     pub addresses: Option<Vec<Address>>,
 }
 
@@ -7817,30 +11526,21 @@ bind!(DescribeAddressesResult, id::DESCRIBE_ADDRESSES_RESULT, {
 /// `DescribeAvailabilityZonesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAvailabilityZonesRequest {
-    /// `ZoneNames`.
     pub zone_names: Option<Vec<String>>,
-    /// `ZoneIds`.
     pub zone_ids: Option<Vec<String>>,
-    /// `AllAvailabilityZones`.
     pub all_availability_zones: Option<bool>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
 }
 
 bind!(DescribeAvailabilityZonesRequest, id::DESCRIBE_AVAILABILITY_ZONES_REQUEST, {
-    zone_names: 0 "ZoneNames",
-    zone_ids: 1 "ZoneIds",
-    all_availability_zones: 2 "AllAvailabilityZones",
-    dry_run: 3 "DryRun",
-    filters: 4 "Filters",
+    zone_names: 0 "ZoneNames", zone_ids: 1 "ZoneIds",
+    all_availability_zones: 2 "AllAvailabilityZones", dry_run: 3 "DryRun", filters: 4 "Filters",
 });
 
 /// `DescribeAvailabilityZonesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAvailabilityZonesResult {
-    /// `AvailabilityZones`.
     pub availability_zones: Option<Vec<AvailabilityZone>>,
 }
 
@@ -7848,279 +11548,523 @@ bind!(DescribeAvailabilityZonesResult, id::DESCRIBE_AVAILABILITY_ZONES_RESULT, {
     availability_zones: 0 "AvailabilityZones",
 });
 
+/// `DescribeCoipPoolsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeCoipPoolsRequest {
+    pub pool_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(DescribeCoipPoolsRequest, id::DESCRIBE_COIP_POOLS_REQUEST, {
+    pool_ids: 0 "PoolIds", filters: 1 "Filters", max_results: 2 "MaxResults",
+    next_token: 3 "NextToken", dry_run: 4 "DryRun",
+});
+
+/// `DescribeCoipPoolsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeCoipPoolsResult {
+    pub coip_pools: Option<Vec<CoipPool>>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeCoipPoolsResult, id::DESCRIBE_COIP_POOLS_RESULT, {
+    coip_pools: 0 "CoipPools", next_token: 1 "NextToken",
+});
+
+/// `DescribeDhcpOptionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeDhcpOptionsRequest {
+    pub dhcp_options_ids: Option<Vec<String>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+bind!(DescribeDhcpOptionsRequest, id::DESCRIBE_DHCP_OPTIONS_REQUEST, {
+    dhcp_options_ids: 0 "DhcpOptionsIds", next_token: 1 "NextToken", max_results: 2 "MaxResults",
+    dry_run: 3 "DryRun", filters: 4 "Filters",
+});
+
+/// `DescribeDhcpOptionsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeDhcpOptionsResult {
+    pub next_token: Option<String>,
+    pub dhcp_options: Option<Vec<DhcpOptions>>,
+}
+
+bind!(DescribeDhcpOptionsResult, id::DESCRIBE_DHCP_OPTIONS_RESULT, {
+    next_token: 0 "NextToken", dhcp_options: 1 "DhcpOptions",
+});
+
+/// `DescribeEgressOnlyInternetGatewaysRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeEgressOnlyInternetGatewaysRequest {
+    pub dry_run: Option<bool>,
+    pub egress_only_internet_gateway_ids: Option<Vec<String>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+bind!(DescribeEgressOnlyInternetGatewaysRequest, id::DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_REQUEST, {
+    dry_run: 0 "DryRun", egress_only_internet_gateway_ids: 1 "EgressOnlyInternetGatewayIds",
+    max_results: 2 "MaxResults", next_token: 3 "NextToken", filters: 4 "Filters",
+});
+
+/// `DescribeEgressOnlyInternetGatewaysResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeEgressOnlyInternetGatewaysResult {
+    pub egress_only_internet_gateways: Option<Vec<EgressOnlyInternetGateway>>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeEgressOnlyInternetGatewaysResult, id::DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_RESULT, {
+    egress_only_internet_gateways: 0 "EgressOnlyInternetGateways", next_token: 1 "NextToken",
+});
+
+/// `DescribeIamInstanceProfileAssociationsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeIamInstanceProfileAssociationsRequest {
+    pub association_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeIamInstanceProfileAssociationsRequest, id::DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS_REQUEST, {
+    association_ids: 0 "AssociationIds", filters: 1 "Filters", max_results: 2 "MaxResults",
+    next_token: 3 "NextToken",
+});
+
+/// `DescribeIamInstanceProfileAssociationsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeIamInstanceProfileAssociationsResult {
+    pub iam_instance_profile_associations: Option<Vec<IamInstanceProfileAssociation>>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeIamInstanceProfileAssociationsResult, id::DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS_RESULT, {
+    iam_instance_profile_associations: 0 "IamInstanceProfileAssociations",
+    next_token: 1 "NextToken",
+});
+
 /// `DescribeImagesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeImagesRequest {
-    /// `ExecutableUsers`.
     pub executable_users: Option<Vec<String>>,
-    /// `ImageIds`.
     pub image_ids: Option<Vec<String>>,
-    /// `Owners`.
     pub owners: Option<Vec<String>>,
-    /// `IncludeDeprecated`.
     pub include_deprecated: Option<bool>,
-    /// `IncludeDisabled`.
     pub include_disabled: Option<bool>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
 }
 
 bind!(DescribeImagesRequest, id::DESCRIBE_IMAGES_REQUEST, {
-    executable_users: 0 "ExecutableUsers",
-    image_ids: 1 "ImageIds",
-    owners: 2 "Owners",
-    include_deprecated: 3 "IncludeDeprecated",
-    include_disabled: 4 "IncludeDisabled",
-    max_results: 5 "MaxResults",
-    next_token: 6 "NextToken",
-    dry_run: 7 "DryRun",
+    executable_users: 0 "ExecutableUsers", image_ids: 1 "ImageIds", owners: 2 "Owners",
+    include_deprecated: 3 "IncludeDeprecated", include_disabled: 4 "IncludeDisabled",
+    max_results: 5 "MaxResults", next_token: 6 "NextToken", dry_run: 7 "DryRun",
     filters: 8 "Filters",
 });
 
 /// `DescribeImagesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeImagesResult {
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `Images`.
     pub images: Option<Vec<Image>>,
 }
 
 bind!(DescribeImagesResult, id::DESCRIBE_IMAGES_RESULT, {
-    next_token: 0 "NextToken",
-    images: 1 "Images",
+    next_token: 0 "NextToken", images: 1 "Images",
+});
+
+/// `DescribeInstanceAttributeRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeInstanceAttributeRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub instance_id: Option<String>,
+    /// Required.
+    pub attribute: Option<String>,
+}
+
+bind!(DescribeInstanceAttributeRequest, id::DESCRIBE_INSTANCE_ATTRIBUTE_REQUEST, {
+    dry_run: 0 "DryRun", instance_id: 1 "InstanceId", attribute: 2 "Attribute",
+});
+
+/// `DescribeInstanceCreditSpecificationsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeInstanceCreditSpecificationsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub instance_ids: Option<Vec<String>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeInstanceCreditSpecificationsRequest, id::DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_REQUEST, {
+    dry_run: 0 "DryRun", filters: 1 "Filters", instance_ids: 2 "InstanceIds",
+    max_results: 3 "MaxResults", next_token: 4 "NextToken",
+});
+
+/// `DescribeInstanceCreditSpecificationsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeInstanceCreditSpecificationsResult {
+    pub instance_credit_specifications: Option<Vec<InstanceCreditSpecification>>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeInstanceCreditSpecificationsResult, id::DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_RESULT, {
+    instance_credit_specifications: 0 "InstanceCreditSpecifications", next_token: 1 "NextToken",
 });
 
 /// `DescribeInstanceStatusRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInstanceStatusRequest {
-    /// `InstanceIds`.
     pub instance_ids: Option<Vec<String>>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `IncludeManagedResources`.
     pub include_managed_resources: Option<bool>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
-    /// `IncludeAllInstances`.
     pub include_all_instances: Option<bool>,
 }
 
 bind!(DescribeInstanceStatusRequest, id::DESCRIBE_INSTANCE_STATUS_REQUEST, {
-    instance_ids: 0 "InstanceIds",
-    max_results: 1 "MaxResults",
-    next_token: 2 "NextToken",
-    include_managed_resources: 3 "IncludeManagedResources",
-    dry_run: 4 "DryRun",
-    filters: 5 "Filters",
-    include_all_instances: 6 "IncludeAllInstances",
+    instance_ids: 0 "InstanceIds", max_results: 1 "MaxResults", next_token: 2 "NextToken",
+    include_managed_resources: 3 "IncludeManagedResources", dry_run: 4 "DryRun",
+    filters: 5 "Filters", include_all_instances: 6 "IncludeAllInstances",
 });
 
 /// `DescribeInstanceStatusResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInstanceStatusResult {
-    /// `InstanceStatuses`.
     pub instance_statuses: Option<Vec<InstanceStatus>>,
-    /// `NextToken`.
     pub next_token: Option<String>,
 }
 
 bind!(DescribeInstanceStatusResult, id::DESCRIBE_INSTANCE_STATUS_RESULT, {
-    instance_statuses: 0 "InstanceStatuses",
-    next_token: 1 "NextToken",
+    instance_statuses: 0 "InstanceStatuses", next_token: 1 "NextToken",
 });
 
 /// `DescribeInstanceTypesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInstanceTypesRequest {
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `InstanceTypes`.
     pub instance_types: Option<Vec<String>>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `IncludeUnsupportedInRegion`.
     pub include_unsupported_in_region: Option<bool>,
 }
 
 bind!(DescribeInstanceTypesRequest, id::DESCRIBE_INSTANCE_TYPES_REQUEST, {
-    dry_run: 0 "DryRun",
-    instance_types: 1 "InstanceTypes",
-    filters: 2 "Filters",
-    max_results: 3 "MaxResults",
-    next_token: 4 "NextToken",
+    dry_run: 0 "DryRun", instance_types: 1 "InstanceTypes", filters: 2 "Filters",
+    max_results: 3 "MaxResults", next_token: 4 "NextToken",
     include_unsupported_in_region: 5 "IncludeUnsupportedInRegion",
 });
 
 /// `DescribeInstanceTypesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInstanceTypesResult {
-    /// `InstanceTypes`.
     pub instance_types: Option<Vec<InstanceTypeInfo>>,
-    /// `NextToken`.
     pub next_token: Option<String>,
 }
 
 bind!(DescribeInstanceTypesResult, id::DESCRIBE_INSTANCE_TYPES_RESULT, {
-    instance_types: 0 "InstanceTypes",
-    next_token: 1 "NextToken",
+    instance_types: 0 "InstanceTypes", next_token: 1 "NextToken",
 });
 
 /// `DescribeInstancesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInstancesRequest {
-    /// `InstanceIds`.
     pub instance_ids: Option<Vec<String>>,
-    /// `IncludeManagedResources`.
     pub include_managed_resources: Option<bool>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
 }
 
 bind!(DescribeInstancesRequest, id::DESCRIBE_INSTANCES_REQUEST, {
-    instance_ids: 0 "InstanceIds",
-    include_managed_resources: 1 "IncludeManagedResources",
-    dry_run: 2 "DryRun",
-    filters: 3 "Filters",
-    next_token: 4 "NextToken",
+    instance_ids: 0 "InstanceIds", include_managed_resources: 1 "IncludeManagedResources",
+    dry_run: 2 "DryRun", filters: 3 "Filters", next_token: 4 "NextToken",
     max_results: 5 "MaxResults",
 });
 
 /// `DescribeInstancesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInstancesResult {
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `Reservations`.
     pub reservations: Option<Vec<Reservation>>,
 }
 
 bind!(DescribeInstancesResult, id::DESCRIBE_INSTANCES_RESULT, {
-    next_token: 0 "NextToken",
-    reservations: 1 "Reservations",
+    next_token: 0 "NextToken", reservations: 1 "Reservations",
 });
 
 /// `DescribeInternetGatewaysRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInternetGatewaysRequest {
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `InternetGatewayIds`.
     pub internet_gateway_ids: Option<Vec<String>>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
 }
 
 bind!(DescribeInternetGatewaysRequest, id::DESCRIBE_INTERNET_GATEWAYS_REQUEST, {
-    next_token: 0 "NextToken",
-    max_results: 1 "MaxResults",
-    dry_run: 2 "DryRun",
-    internet_gateway_ids: 3 "InternetGatewayIds",
-    filters: 4 "Filters",
+    next_token: 0 "NextToken", max_results: 1 "MaxResults", dry_run: 2 "DryRun",
+    internet_gateway_ids: 3 "InternetGatewayIds", filters: 4 "Filters",
 });
 
 /// `DescribeInternetGatewaysResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInternetGatewaysResult {
-    /// `InternetGateways`.
     pub internet_gateways: Option<Vec<InternetGateway>>,
-    /// `NextToken`.
     pub next_token: Option<String>,
 }
 
 bind!(DescribeInternetGatewaysResult, id::DESCRIBE_INTERNET_GATEWAYS_RESULT, {
-    internet_gateways: 0 "InternetGateways",
-    next_token: 1 "NextToken",
+    internet_gateways: 0 "InternetGateways", next_token: 1 "NextToken",
+});
+
+/// `DescribeIpamPoolsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeIpamPoolsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub ipam_pool_ids: Option<Vec<String>>,
+}
+
+bind!(DescribeIpamPoolsRequest, id::DESCRIBE_IPAM_POOLS_REQUEST, {
+    dry_run: 0 "DryRun", filters: 1 "Filters", max_results: 2 "MaxResults",
+    next_token: 3 "NextToken", ipam_pool_ids: 4 "IpamPoolIds",
+});
+
+/// `DescribeIpamPoolsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeIpamPoolsResult {
+    pub next_token: Option<String>,
+    pub ipam_pools: Option<Vec<IpamPool>>,
+}
+
+bind!(DescribeIpamPoolsResult, id::DESCRIBE_IPAM_POOLS_RESULT, {
+    next_token: 0 "NextToken", ipam_pools: 1 "IpamPools",
+});
+
+/// `DescribeKeyPairsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeKeyPairsRequest {
+    pub key_names: Option<Vec<String>>,
+    pub key_pair_ids: Option<Vec<String>>,
+    pub include_public_key: Option<bool>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+bind!(DescribeKeyPairsRequest, id::DESCRIBE_KEY_PAIRS_REQUEST, {
+    key_names: 0 "KeyNames", key_pair_ids: 1 "KeyPairIds",
+    include_public_key: 2 "IncludePublicKey", dry_run: 3 "DryRun", filters: 4 "Filters",
+});
+
+/// `DescribeKeyPairsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeKeyPairsResult {
+    pub key_pairs: Option<Vec<KeyPairInfo>>,
+}
+
+bind!(DescribeKeyPairsResult, id::DESCRIBE_KEY_PAIRS_RESULT, {
+    key_pairs: 0 "KeyPairs",
+});
+
+/// `DescribeManagedPrefixListsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeManagedPrefixListsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub prefix_list_ids: Option<Vec<String>>,
+}
+
+bind!(DescribeManagedPrefixListsRequest, id::DESCRIBE_MANAGED_PREFIX_LISTS_REQUEST, {
+    dry_run: 0 "DryRun", filters: 1 "Filters", max_results: 2 "MaxResults",
+    next_token: 3 "NextToken", prefix_list_ids: 4 "PrefixListIds",
+});
+
+/// `DescribeManagedPrefixListsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeManagedPrefixListsResult {
+    pub next_token: Option<String>,
+    pub prefix_lists: Option<Vec<ManagedPrefixList>>,
+}
+
+bind!(DescribeManagedPrefixListsResult, id::DESCRIBE_MANAGED_PREFIX_LISTS_RESULT, {
+    next_token: 0 "NextToken", prefix_lists: 1 "PrefixLists",
+});
+
+/// `DescribeNatGatewaysRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNatGatewaysRequest {
+    pub dry_run: Option<bool>,
+    pub filter: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub nat_gateway_ids: Option<Vec<String>>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeNatGatewaysRequest, id::DESCRIBE_NAT_GATEWAYS_REQUEST, {
+    dry_run: 0 "DryRun", filter: 1 "Filter", max_results: 2 "MaxResults",
+    nat_gateway_ids: 3 "NatGatewayIds", next_token: 4 "NextToken",
+});
+
+/// `DescribeNatGatewaysResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNatGatewaysResult {
+    pub nat_gateways: Option<Vec<NatGateway>>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeNatGatewaysResult, id::DESCRIBE_NAT_GATEWAYS_RESULT, {
+    nat_gateways: 0 "NatGateways", next_token: 1 "NextToken",
+});
+
+/// `DescribeNetworkAclsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkAclsRequest {
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+    pub network_acl_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+bind!(DescribeNetworkAclsRequest, id::DESCRIBE_NETWORK_ACLS_REQUEST, {
+    next_token: 0 "NextToken", max_results: 1 "MaxResults", dry_run: 2 "DryRun",
+    network_acl_ids: 3 "NetworkAclIds", filters: 4 "Filters",
+});
+
+/// `DescribeNetworkAclsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkAclsResult {
+    pub network_acls: Option<Vec<NetworkAcl>>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeNetworkAclsResult, id::DESCRIBE_NETWORK_ACLS_RESULT, {
+    network_acls: 0 "NetworkAcls", next_token: 1 "NextToken",
+});
+
+/// `DescribeNetworkInterfaceAttributeRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInterfaceAttributeRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub network_interface_id: Option<String>,
+    pub attribute: Option<String>,
+}
+
+bind!(DescribeNetworkInterfaceAttributeRequest, id::DESCRIBE_NETWORK_INTERFACE_ATTRIBUTE_REQUEST, {
+    dry_run: 0 "DryRun", network_interface_id: 1 "NetworkInterfaceId", attribute: 2 "Attribute",
+});
+
+/// `DescribeNetworkInterfaceAttributeResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInterfaceAttributeResult {
+    pub attachment: Option<NetworkInterfaceAttachment>,
+    pub description: Option<AttributeValue>,
+    pub groups: Option<Vec<GroupIdentifier>>,
+    pub network_interface_id: Option<String>,
+    pub source_dest_check: Option<AttributeBooleanValue>,
+    pub associate_public_ip_address: Option<bool>,
+}
+
+bind!(DescribeNetworkInterfaceAttributeResult, id::DESCRIBE_NETWORK_INTERFACE_ATTRIBUTE_RESULT, {
+    attachment: 0 "Attachment", description: 1 "Description", groups: 2 "Groups",
+    network_interface_id: 3 "NetworkInterfaceId", source_dest_check: 4 "SourceDestCheck",
+    associate_public_ip_address: 5 "AssociatePublicIpAddress",
 });
 
 /// `DescribeNetworkInterfacesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeNetworkInterfacesRequest {
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
-    /// `IncludeManagedResources`.
     pub include_managed_resources: Option<bool>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `NetworkInterfaceIds`.
     pub network_interface_ids: Option<Vec<String>>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
 }
 
 bind!(DescribeNetworkInterfacesRequest, id::DESCRIBE_NETWORK_INTERFACES_REQUEST, {
-    next_token: 0 "NextToken",
-    max_results: 1 "MaxResults",
-    include_managed_resources: 2 "IncludeManagedResources",
-    dry_run: 3 "DryRun",
-    network_interface_ids: 4 "NetworkInterfaceIds",
-    filters: 5 "Filters",
+    next_token: 0 "NextToken", max_results: 1 "MaxResults",
+    include_managed_resources: 2 "IncludeManagedResources", dry_run: 3 "DryRun",
+    network_interface_ids: 4 "NetworkInterfaceIds", filters: 5 "Filters",
 });
 
 /// `DescribeNetworkInterfacesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeNetworkInterfacesResult {
-    /// `NetworkInterfaces`.
     pub network_interfaces: Option<Vec<NetworkInterface>>,
-    /// `NextToken`.
     pub next_token: Option<String>,
 }
 
 bind!(DescribeNetworkInterfacesResult, id::DESCRIBE_NETWORK_INTERFACES_RESULT, {
-    network_interfaces: 0 "NetworkInterfaces",
-    next_token: 1 "NextToken",
+    network_interfaces: 0 "NetworkInterfaces", next_token: 1 "NextToken",
+});
+
+/// `DescribePrefixListsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePrefixListsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub prefix_list_ids: Option<Vec<String>>,
+}
+
+bind!(DescribePrefixListsRequest, id::DESCRIBE_PREFIX_LISTS_REQUEST, {
+    dry_run: 0 "DryRun", filters: 1 "Filters", max_results: 2 "MaxResults",
+    next_token: 3 "NextToken", prefix_list_ids: 4 "PrefixListIds",
+});
+
+/// `DescribePrefixListsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePrefixListsResult {
+    pub next_token: Option<String>,
+    pub prefix_lists: Option<Vec<PrefixList>>,
+}
+
+bind!(DescribePrefixListsResult, id::DESCRIBE_PREFIX_LISTS_RESULT, {
+    next_token: 0 "NextToken", prefix_lists: 1 "PrefixLists",
 });
 
 /// `DescribeRegionsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeRegionsRequest {
-    /// `RegionNames`.
     pub region_names: Option<Vec<String>>,
-    /// `AllRegions`.
     pub all_regions: Option<bool>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
 }
 
 bind!(DescribeRegionsRequest, id::DESCRIBE_REGIONS_REQUEST, {
-    region_names: 0 "RegionNames",
-    all_regions: 1 "AllRegions",
-    dry_run: 2 "DryRun",
+    region_names: 0 "RegionNames", all_regions: 1 "AllRegions", dry_run: 2 "DryRun",
     filters: 3 "Filters",
 });
 
 /// `DescribeRegionsResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeRegionsResult {
-    /// `Regions`.
     pub regions: Option<Vec<Region>>,
 }
 
@@ -8131,480 +12075,569 @@ bind!(DescribeRegionsResult, id::DESCRIBE_REGIONS_RESULT, {
 /// `DescribeRouteTablesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeRouteTablesRequest {
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `RouteTableIds`.
     pub route_table_ids: Option<Vec<String>>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
 }
 
 bind!(DescribeRouteTablesRequest, id::DESCRIBE_ROUTE_TABLES_REQUEST, {
-    next_token: 0 "NextToken",
-    max_results: 1 "MaxResults",
-    dry_run: 2 "DryRun",
-    route_table_ids: 3 "RouteTableIds",
-    filters: 4 "Filters",
+    next_token: 0 "NextToken", max_results: 1 "MaxResults", dry_run: 2 "DryRun",
+    route_table_ids: 3 "RouteTableIds", filters: 4 "Filters",
 });
 
 /// `DescribeRouteTablesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeRouteTablesResult {
-    /// `RouteTables`.
     pub route_tables: Option<Vec<RouteTable>>,
-    /// `NextToken`.
     pub next_token: Option<String>,
 }
 
 bind!(DescribeRouteTablesResult, id::DESCRIBE_ROUTE_TABLES_RESULT, {
-    route_tables: 0 "RouteTables",
-    next_token: 1 "NextToken",
+    route_tables: 0 "RouteTables", next_token: 1 "NextToken",
 });
 
 /// `DescribeSecurityGroupRulesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeSecurityGroupRulesRequest {
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
-    /// `SecurityGroupRuleIds`.
     pub security_group_rule_ids: Option<Vec<String>>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
 }
 
 bind!(DescribeSecurityGroupRulesRequest, id::DESCRIBE_SECURITY_GROUP_RULES_REQUEST, {
-    filters: 0 "Filters",
-    security_group_rule_ids: 1 "SecurityGroupRuleIds",
-    dry_run: 2 "DryRun",
-    next_token: 3 "NextToken",
-    max_results: 4 "MaxResults",
+    filters: 0 "Filters", security_group_rule_ids: 1 "SecurityGroupRuleIds", dry_run: 2 "DryRun",
+    next_token: 3 "NextToken", max_results: 4 "MaxResults",
 });
 
 /// `DescribeSecurityGroupRulesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeSecurityGroupRulesResult {
-    /// `SecurityGroupRules`.
     pub security_group_rules: Option<Vec<SecurityGroupRule>>,
-    /// `NextToken`.
     pub next_token: Option<String>,
 }
 
 bind!(DescribeSecurityGroupRulesResult, id::DESCRIBE_SECURITY_GROUP_RULES_RESULT, {
-    security_group_rules: 0 "SecurityGroupRules",
-    next_token: 1 "NextToken",
+    security_group_rules: 0 "SecurityGroupRules", next_token: 1 "NextToken",
 });
 
 /// `DescribeSecurityGroupsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeSecurityGroupsRequest {
-    /// `GroupIds`.
     pub group_ids: Option<Vec<String>>,
-    /// `GroupNames`.
     pub group_names: Option<Vec<String>>,
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
 }
 
 bind!(DescribeSecurityGroupsRequest, id::DESCRIBE_SECURITY_GROUPS_REQUEST, {
-    group_ids: 0 "GroupIds",
-    group_names: 1 "GroupNames",
-    next_token: 2 "NextToken",
-    max_results: 3 "MaxResults",
-    dry_run: 4 "DryRun",
-    filters: 5 "Filters",
+    group_ids: 0 "GroupIds", group_names: 1 "GroupNames", next_token: 2 "NextToken",
+    max_results: 3 "MaxResults", dry_run: 4 "DryRun", filters: 5 "Filters",
 });
 
 /// `DescribeSecurityGroupsResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeSecurityGroupsResult {
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `SecurityGroups`.
     pub security_groups: Option<Vec<SecurityGroup>>,
 }
 
 bind!(DescribeSecurityGroupsResult, id::DESCRIBE_SECURITY_GROUPS_RESULT, {
-    next_token: 0 "NextToken",
-    security_groups: 1 "SecurityGroups",
+    next_token: 0 "NextToken", security_groups: 1 "SecurityGroups",
 });
 
 /// `DescribeSubnetsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeSubnetsRequest {
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
-    /// `SubnetIds`.
     pub subnet_ids: Option<Vec<String>>,
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
 }
 
 bind!(DescribeSubnetsRequest, id::DESCRIBE_SUBNETS_REQUEST, {
-    filters: 0 "Filters",
-    subnet_ids: 1 "SubnetIds",
-    next_token: 2 "NextToken",
-    max_results: 3 "MaxResults",
-    dry_run: 4 "DryRun",
+    filters: 0 "Filters", subnet_ids: 1 "SubnetIds", next_token: 2 "NextToken",
+    max_results: 3 "MaxResults", dry_run: 4 "DryRun",
 });
 
 /// `DescribeSubnetsResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeSubnetsResult {
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `Subnets`.
     pub subnets: Option<Vec<Subnet>>,
 }
 
 bind!(DescribeSubnetsResult, id::DESCRIBE_SUBNETS_RESULT, {
-    next_token: 0 "NextToken",
-    subnets: 1 "Subnets",
+    next_token: 0 "NextToken", subnets: 1 "Subnets",
 });
 
 /// `DescribeTagsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTagsRequest {
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
-    /// `NextToken`.
     pub next_token: Option<String>,
 }
 
 bind!(DescribeTagsRequest, id::DESCRIBE_TAGS_REQUEST, {
-    dry_run: 0 "DryRun",
-    filters: 1 "Filters",
-    max_results: 2 "MaxResults",
+    dry_run: 0 "DryRun", filters: 1 "Filters", max_results: 2 "MaxResults",
     next_token: 3 "NextToken",
 });
 
 /// `DescribeTagsResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTagsResult {
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `Tags`.
     pub tags: Option<Vec<TagDescription>>,
 }
 
 bind!(DescribeTagsResult, id::DESCRIBE_TAGS_RESULT, {
-    next_token: 0 "NextToken",
-    tags: 1 "Tags",
+    next_token: 0 "NextToken", tags: 1 "Tags",
+});
+
+/// `DescribeVolumesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumesRequest {
+    pub volume_ids: Option<Vec<String>>,
+    pub include_managed_resources: Option<bool>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+bind!(DescribeVolumesRequest, id::DESCRIBE_VOLUMES_REQUEST, {
+    volume_ids: 0 "VolumeIds", include_managed_resources: 1 "IncludeManagedResources",
+    dry_run: 2 "DryRun", filters: 3 "Filters", next_token: 4 "NextToken",
+    max_results: 5 "MaxResults",
+});
+
+/// `DescribeVolumesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumesResult {
+    pub next_token: Option<String>,
+    pub volumes: Option<Vec<Volume>>,
+}
+
+bind!(DescribeVolumesResult, id::DESCRIBE_VOLUMES_RESULT, {
+    next_token: 0 "NextToken", volumes: 1 "Volumes",
 });
 
 /// `DescribeVpcAttributeRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeVpcAttributeRequest {
-    /// `Attribute`, required.
+    /// Required.
     pub attribute: Option<String>,
-    /// `VpcId`, required.
+    /// Required.
     pub vpc_id: Option<String>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
 }
 
 bind!(DescribeVpcAttributeRequest, id::DESCRIBE_VPC_ATTRIBUTE_REQUEST, {
-    attribute: 0 "Attribute",
-    vpc_id: 1 "VpcId",
-    dry_run: 2 "DryRun",
+    attribute: 0 "Attribute", vpc_id: 1 "VpcId", dry_run: 2 "DryRun",
 });
 
 /// `DescribeVpcAttributeResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeVpcAttributeResult {
-    /// `EnableDnsHostnames`.
     pub enable_dns_hostnames: Option<AttributeBooleanValue>,
-    /// `EnableDnsSupport`.
     pub enable_dns_support: Option<AttributeBooleanValue>,
-    /// `EnableNetworkAddressUsageMetrics`.
     pub enable_network_address_usage_metrics: Option<AttributeBooleanValue>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
 }
 
 bind!(DescribeVpcAttributeResult, id::DESCRIBE_VPC_ATTRIBUTE_RESULT, {
-    enable_dns_hostnames: 0 "EnableDnsHostnames",
-    enable_dns_support: 1 "EnableDnsSupport",
-    enable_network_address_usage_metrics: 2 "EnableNetworkAddressUsageMetrics",
-    vpc_id: 3 "VpcId",
+    enable_dns_hostnames: 0 "EnableDnsHostnames", enable_dns_support: 1 "EnableDnsSupport",
+    enable_network_address_usage_metrics: 2 "EnableNetworkAddressUsageMetrics", vpc_id: 3 "VpcId",
+});
+
+/// `DescribeVpcEndpointsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointsRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_endpoint_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeVpcEndpointsRequest, id::DESCRIBE_VPC_ENDPOINTS_REQUEST, {
+    dry_run: 0 "DryRun", vpc_endpoint_ids: 1 "VpcEndpointIds", filters: 2 "Filters",
+    max_results: 3 "MaxResults", next_token: 4 "NextToken",
+});
+
+/// `DescribeVpcEndpointsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointsResult {
+    pub vpc_endpoints: Option<Vec<VpcEndpoint>>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeVpcEndpointsResult, id::DESCRIBE_VPC_ENDPOINTS_RESULT, {
+    vpc_endpoints: 0 "VpcEndpoints", next_token: 1 "NextToken",
+});
+
+/// `DescribeVpcPeeringConnectionsRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcPeeringConnectionsRequest {
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+    pub vpc_peering_connection_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+bind!(DescribeVpcPeeringConnectionsRequest, id::DESCRIBE_VPC_PEERING_CONNECTIONS_REQUEST, {
+    next_token: 0 "NextToken", max_results: 1 "MaxResults", dry_run: 2 "DryRun",
+    vpc_peering_connection_ids: 3 "VpcPeeringConnectionIds", filters: 4 "Filters",
+});
+
+/// `DescribeVpcPeeringConnectionsResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcPeeringConnectionsResult {
+    pub vpc_peering_connections: Option<Vec<VpcPeeringConnection>>,
+    pub next_token: Option<String>,
+}
+
+bind!(DescribeVpcPeeringConnectionsResult, id::DESCRIBE_VPC_PEERING_CONNECTIONS_RESULT, {
+    vpc_peering_connections: 0 "VpcPeeringConnections", next_token: 1 "NextToken",
 });
 
 /// `DescribeVpcsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeVpcsRequest {
-    /// `Filters`.
     pub filters: Option<Vec<Filter>>,
-    /// `VpcIds`.
     pub vpc_ids: Option<Vec<String>>,
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `MaxResults`.
     pub max_results: Option<i32>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
 }
 
 bind!(DescribeVpcsRequest, id::DESCRIBE_VPCS_REQUEST, {
-    filters: 0 "Filters",
-    vpc_ids: 1 "VpcIds",
-    next_token: 2 "NextToken",
-    max_results: 3 "MaxResults",
-    dry_run: 4 "DryRun",
+    filters: 0 "Filters", vpc_ids: 1 "VpcIds", next_token: 2 "NextToken",
+    max_results: 3 "MaxResults", dry_run: 4 "DryRun",
 });
 
 /// `DescribeVpcsResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeVpcsResult {
-    /// `NextToken`.
     pub next_token: Option<String>,
-    /// `Vpcs`.
     pub vpcs: Option<Vec<Vpc>>,
 }
 
 bind!(DescribeVpcsResult, id::DESCRIBE_VPCS_RESULT, {
-    next_token: 0 "NextToken",
-    vpcs: 1 "Vpcs",
+    next_token: 0 "NextToken", vpcs: 1 "Vpcs",
+});
+
+/// `DetachInternetGatewayRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DetachInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub internet_gateway_id: Option<String>,
+    /// Required.
+    pub vpc_id: Option<String>,
+}
+
+bind!(DetachInternetGatewayRequest, id::DETACH_INTERNET_GATEWAY_REQUEST, {
+    dry_run: 0 "DryRun", internet_gateway_id: 1 "InternetGatewayId", vpc_id: 2 "VpcId",
+});
+
+/// `DetachNetworkInterfaceRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DetachNetworkInterfaceRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub attachment_id: Option<String>,
+    pub force: Option<bool>,
+}
+
+bind!(DetachNetworkInterfaceRequest, id::DETACH_NETWORK_INTERFACE_REQUEST, {
+    dry_run: 0 "DryRun", attachment_id: 1 "AttachmentId", force: 2 "Force",
+});
+
+/// `DhcpConfiguration` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DhcpConfiguration {
+    pub key: Option<String>,
+    pub values: Option<Vec<AttributeValue>>,
+}
+
+bind!(DhcpConfiguration, id::DHCP_CONFIGURATION, {
+    key: 0 "Key", values: 1 "Values",
+});
+
+/// `DhcpOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DhcpOptions {
+    pub owner_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub dhcp_options_id: Option<String>,
+    pub dhcp_configurations: Option<Vec<DhcpConfiguration>>,
+}
+
+bind!(DhcpOptions, id::DHCP_OPTIONS, {
+    owner_id: 0 "OwnerId", tags: 1 "Tags", dhcp_options_id: 2 "DhcpOptionsId",
+    dhcp_configurations: 3 "DhcpConfigurations",
+});
+
+/// `DisassociateAddressRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateAddressRequest {
+    pub association_id: Option<String>,
+    pub public_ip: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(DisassociateAddressRequest, id::DISASSOCIATE_ADDRESS_REQUEST, {
+    association_id: 0 "AssociationId", public_ip: 1 "PublicIp", dry_run: 2 "DryRun",
+});
+
+/// `DisassociateRouteTableRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateRouteTableRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub association_id: Option<String>,
+}
+
+bind!(DisassociateRouteTableRequest, id::DISASSOCIATE_ROUTE_TABLE_REQUEST, {
+    dry_run: 0 "DryRun", association_id: 1 "AssociationId",
+});
+
+/// `DisassociateSubnetCidrBlockRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateSubnetCidrBlockRequest {
+    /// Required.
+    pub association_id: Option<String>,
+}
+
+bind!(DisassociateSubnetCidrBlockRequest, id::DISASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST, {
+    association_id: 0 "AssociationId",
+});
+
+/// `DisassociateSubnetCidrBlockResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateSubnetCidrBlockResult {
+    pub ipv6_cidr_block_association: Option<SubnetIpv6CidrBlockAssociation>,
+    pub subnet_id: Option<String>,
+}
+
+bind!(DisassociateSubnetCidrBlockResult, id::DISASSOCIATE_SUBNET_CIDR_BLOCK_RESULT, {
+    ipv6_cidr_block_association: 0 "Ipv6CidrBlockAssociation", subnet_id: 1 "SubnetId",
+});
+
+/// `DisassociateVpcCidrBlockRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateVpcCidrBlockRequest {
+    /// Required.
+    pub association_id: Option<String>,
+}
+
+bind!(DisassociateVpcCidrBlockRequest, id::DISASSOCIATE_VPC_CIDR_BLOCK_REQUEST, {
+    association_id: 0 "AssociationId",
+});
+
+/// `DisassociateVpcCidrBlockResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateVpcCidrBlockResult {
+    pub ipv6_cidr_block_association: Option<VpcIpv6CidrBlockAssociation>,
+    pub cidr_block_association: Option<VpcCidrBlockAssociation>,
+    pub vpc_id: Option<String>,
+}
+
+bind!(DisassociateVpcCidrBlockResult, id::DISASSOCIATE_VPC_CIDR_BLOCK_RESULT, {
+    ipv6_cidr_block_association: 0 "Ipv6CidrBlockAssociation",
+    cidr_block_association: 1 "CidrBlockAssociation", vpc_id: 2 "VpcId",
 });
 
 /// `DiskInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DiskInfo {
-    /// `SizeInGB`.
     pub size_in_gb: Option<i64>,
-    /// `Count`.
     pub count: Option<i32>,
-    /// `Type`.
     pub r#type: Option<String>,
 }
 
 bind!(DiskInfo, id::DISK_INFO, {
-    size_in_gb: 0 "SizeInGB",
-    count: 1 "Count",
-    r#type: 2 "Type",
+    size_in_gb: 0 "SizeInGB", count: 1 "Count", r#type: 2 "Type",
+});
+
+/// `DnsEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DnsEntry {
+    pub dns_name: Option<String>,
+    pub hosted_zone_id: Option<String>,
+}
+
+bind!(DnsEntry, id::DNS_ENTRY, {
+    dns_name: 0 "DnsName", hosted_zone_id: 1 "HostedZoneId",
+});
+
+/// `DnsOptions` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DnsOptions {
+    pub dns_record_ip_type: Option<String>,
+    pub private_dns_only_for_inbound_resolver_endpoint: Option<bool>,
+    pub private_dns_preference: Option<String>,
+    pub private_dns_specified_domains: Option<Vec<String>>,
+}
+
+bind!(DnsOptions, id::DNS_OPTIONS, {
+    dns_record_ip_type: 0 "DnsRecordIpType",
+    private_dns_only_for_inbound_resolver_endpoint: 1 "PrivateDnsOnlyForInboundResolverEndpoint",
+    private_dns_preference: 2 "PrivateDnsPreference",
+    private_dns_specified_domains: 3 "PrivateDnsSpecifiedDomains",
 });
 
 /// `EbsBlockDevice` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EbsBlockDevice {
-    /// `DeleteOnTermination`.
     pub delete_on_termination: Option<bool>,
-    /// `Iops`.
     pub iops: Option<i32>,
-    /// `SnapshotId`.
     pub snapshot_id: Option<String>,
-    /// `VolumeSize`.
     pub volume_size: Option<i32>,
-    /// `VolumeType`.
     pub volume_type: Option<String>,
-    /// `KmsKeyId`.
     pub kms_key_id: Option<String>,
-    /// `Throughput`.
     pub throughput: Option<i32>,
-    /// `OutpostArn`.
     pub outpost_arn: Option<String>,
-    /// `AvailabilityZone`.
     pub availability_zone: Option<String>,
-    /// `Encrypted`.
     pub encrypted: Option<bool>,
-    /// `VolumeInitializationRate`.
     pub volume_initialization_rate: Option<i32>,
-    /// `AvailabilityZoneId`.
     pub availability_zone_id: Option<String>,
-    /// `EbsCardIndex`.
     pub ebs_card_index: Option<i32>,
 }
 
 bind!(EbsBlockDevice, id::EBS_BLOCK_DEVICE, {
-    delete_on_termination: 0 "DeleteOnTermination",
-    iops: 1 "Iops",
-    snapshot_id: 2 "SnapshotId",
-    volume_size: 3 "VolumeSize",
-    volume_type: 4 "VolumeType",
-    kms_key_id: 5 "KmsKeyId",
-    throughput: 6 "Throughput",
-    outpost_arn: 7 "OutpostArn",
-    availability_zone: 8 "AvailabilityZone",
-    encrypted: 9 "Encrypted",
+    delete_on_termination: 0 "DeleteOnTermination", iops: 1 "Iops", snapshot_id: 2 "SnapshotId",
+    volume_size: 3 "VolumeSize", volume_type: 4 "VolumeType", kms_key_id: 5 "KmsKeyId",
+    throughput: 6 "Throughput", outpost_arn: 7 "OutpostArn",
+    availability_zone: 8 "AvailabilityZone", encrypted: 9 "Encrypted",
     volume_initialization_rate: 10 "VolumeInitializationRate",
-    availability_zone_id: 11 "AvailabilityZoneId",
-    ebs_card_index: 12 "EbsCardIndex",
+    availability_zone_id: 11 "AvailabilityZoneId", ebs_card_index: 12 "EbsCardIndex",
 });
 
 /// `EbsCardInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EbsCardInfo {
-    /// `EbsCardIndex`.
     pub ebs_card_index: Option<i32>,
-    /// `BaselineBandwidthInMbps`.
     pub baseline_bandwidth_in_mbps: Option<i32>,
-    /// `BaselineThroughputInMBps`.
     pub baseline_throughput_in_m_bps: Option<f64>,
-    /// `BaselineIops`.
     pub baseline_iops: Option<i32>,
-    /// `MaximumBandwidthInMbps`.
     pub maximum_bandwidth_in_mbps: Option<i32>,
-    /// `MaximumThroughputInMBps`.
     pub maximum_throughput_in_m_bps: Option<f64>,
-    /// `MaximumIops`.
     pub maximum_iops: Option<i32>,
 }
 
 bind!(EbsCardInfo, id::EBS_CARD_INFO, {
-    ebs_card_index: 0 "EbsCardIndex",
-    baseline_bandwidth_in_mbps: 1 "BaselineBandwidthInMbps",
-    baseline_throughput_in_m_bps: 2 "BaselineThroughputInMBps",
-    baseline_iops: 3 "BaselineIops",
+    ebs_card_index: 0 "EbsCardIndex", baseline_bandwidth_in_mbps: 1 "BaselineBandwidthInMbps",
+    baseline_throughput_in_m_bps: 2 "BaselineThroughputInMBps", baseline_iops: 3 "BaselineIops",
     maximum_bandwidth_in_mbps: 4 "MaximumBandwidthInMbps",
-    maximum_throughput_in_m_bps: 5 "MaximumThroughputInMBps",
-    maximum_iops: 6 "MaximumIops",
+    maximum_throughput_in_m_bps: 5 "MaximumThroughputInMBps", maximum_iops: 6 "MaximumIops",
 });
 
 /// `EbsInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EbsInfo {
-    /// `EbsOptimizedSupport`.
     pub ebs_optimized_support: Option<String>,
-    /// `EncryptionSupport`.
     pub encryption_support: Option<String>,
-    /// `EbsOptimizedInfo`.
     pub ebs_optimized_info: Option<EbsOptimizedInfo>,
-    /// `NvmeSupport`.
     pub nvme_support: Option<String>,
-    /// `MaximumEbsAttachments`.
     pub maximum_ebs_attachments: Option<i32>,
-    /// `AttachmentLimitType`.
     pub attachment_limit_type: Option<String>,
-    /// `MaximumEbsCards`.
     pub maximum_ebs_cards: Option<i32>,
-    /// `EbsCards`.
     pub ebs_cards: Option<Vec<EbsCardInfo>>,
 }
 
 bind!(EbsInfo, id::EBS_INFO, {
-    ebs_optimized_support: 0 "EbsOptimizedSupport",
-    encryption_support: 1 "EncryptionSupport",
-    ebs_optimized_info: 2 "EbsOptimizedInfo",
-    nvme_support: 3 "NvmeSupport",
+    ebs_optimized_support: 0 "EbsOptimizedSupport", encryption_support: 1 "EncryptionSupport",
+    ebs_optimized_info: 2 "EbsOptimizedInfo", nvme_support: 3 "NvmeSupport",
     maximum_ebs_attachments: 4 "MaximumEbsAttachments",
-    attachment_limit_type: 5 "AttachmentLimitType",
-    maximum_ebs_cards: 6 "MaximumEbsCards",
+    attachment_limit_type: 5 "AttachmentLimitType", maximum_ebs_cards: 6 "MaximumEbsCards",
     ebs_cards: 7 "EbsCards",
 });
 
 /// `EbsInstanceBlockDevice` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EbsInstanceBlockDevice {
-    /// `AttachTime`.
     pub attach_time: Option<Time>,
-    /// `DeleteOnTermination`.
     pub delete_on_termination: Option<bool>,
-    /// `Status`.
     pub status: Option<String>,
-    /// `VolumeId`.
     pub volume_id: Option<String>,
-    /// `AssociatedResource`.
     pub associated_resource: Option<String>,
-    /// `VolumeOwnerId`.
     pub volume_owner_id: Option<String>,
-    /// `Operator`.
     pub operator: Option<OperatorResponse>,
-    /// `EbsCardIndex`.
     pub ebs_card_index: Option<i32>,
 }
 
 bind!(EbsInstanceBlockDevice, id::EBS_INSTANCE_BLOCK_DEVICE, {
-    attach_time: 0 "AttachTime",
-    delete_on_termination: 1 "DeleteOnTermination",
-    status: 2 "Status",
-    volume_id: 3 "VolumeId",
-    associated_resource: 4 "AssociatedResource",
-    volume_owner_id: 5 "VolumeOwnerId",
-    operator: 6 "Operator",
-    ebs_card_index: 7 "EbsCardIndex",
+    attach_time: 0 "AttachTime", delete_on_termination: 1 "DeleteOnTermination",
+    status: 2 "Status", volume_id: 3 "VolumeId", associated_resource: 4 "AssociatedResource",
+    volume_owner_id: 5 "VolumeOwnerId", operator: 6 "Operator", ebs_card_index: 7 "EbsCardIndex",
+});
+
+/// `EbsInstanceBlockDeviceSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EbsInstanceBlockDeviceSpecification {
+    pub volume_id: Option<String>,
+    pub delete_on_termination: Option<bool>,
+}
+
+bind!(EbsInstanceBlockDeviceSpecification, id::EBS_INSTANCE_BLOCK_DEVICE_SPECIFICATION, {
+    volume_id: 0 "VolumeId", delete_on_termination: 1 "DeleteOnTermination",
 });
 
 /// `EbsOptimizedInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EbsOptimizedInfo {
-    /// `BaselineBandwidthInMbps`.
     pub baseline_bandwidth_in_mbps: Option<i32>,
-    /// `BaselineThroughputInMBps`.
     pub baseline_throughput_in_m_bps: Option<f64>,
-    /// `BaselineIops`.
     pub baseline_iops: Option<i32>,
-    /// `MaximumBandwidthInMbps`.
     pub maximum_bandwidth_in_mbps: Option<i32>,
-    /// `MaximumThroughputInMBps`.
     pub maximum_throughput_in_m_bps: Option<f64>,
-    /// `MaximumIops`.
     pub maximum_iops: Option<i32>,
 }
 
 bind!(EbsOptimizedInfo, id::EBS_OPTIMIZED_INFO, {
     baseline_bandwidth_in_mbps: 0 "BaselineBandwidthInMbps",
-    baseline_throughput_in_m_bps: 1 "BaselineThroughputInMBps",
-    baseline_iops: 2 "BaselineIops",
+    baseline_throughput_in_m_bps: 1 "BaselineThroughputInMBps", baseline_iops: 2 "BaselineIops",
     maximum_bandwidth_in_mbps: 3 "MaximumBandwidthInMbps",
-    maximum_throughput_in_m_bps: 4 "MaximumThroughputInMBps",
-    maximum_iops: 5 "MaximumIops",
+    maximum_throughput_in_m_bps: 4 "MaximumThroughputInMBps", maximum_iops: 5 "MaximumIops",
 });
 
 /// `EbsStatusDetails` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EbsStatusDetails {
-    /// `ImpairedSince`.
     pub impaired_since: Option<Time>,
-    /// `Name`.
     pub name: Option<String>,
-    /// `Status`.
     pub status: Option<String>,
 }
 
 bind!(EbsStatusDetails, id::EBS_STATUS_DETAILS, {
-    impaired_since: 0 "ImpairedSince",
-    name: 1 "Name",
-    status: 2 "Status",
+    impaired_since: 0 "ImpairedSince", name: 1 "Name", status: 2 "Status",
 });
 
 /// `EbsStatusSummary` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EbsStatusSummary {
-    /// `Details`.
     pub details: Option<Vec<EbsStatusDetails>>,
-    /// `Status`.
     pub status: Option<String>,
 }
 
 bind!(EbsStatusSummary, id::EBS_STATUS_SUMMARY, {
-    details: 0 "Details",
-    status: 1 "Status",
+    details: 0 "Details", status: 1 "Status",
 });
 
 /// `EfaInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EfaInfo {
-    /// `MaximumEfaInterfaces`.
     pub maximum_efa_interfaces: Option<i32>,
 }
 
@@ -8612,22 +12645,30 @@ bind!(EfaInfo, id::EFA_INFO, {
     maximum_efa_interfaces: 0 "MaximumEfaInterfaces",
 });
 
+/// `EgressOnlyInternetGateway` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EgressOnlyInternetGateway {
+    pub attachments: Option<Vec<InternetGatewayAttachment>>,
+    pub egress_only_internet_gateway_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+bind!(EgressOnlyInternetGateway, id::EGRESS_ONLY_INTERNET_GATEWAY, {
+    attachments: 0 "Attachments", egress_only_internet_gateway_id: 1 "EgressOnlyInternetGatewayId",
+    tags: 2 "Tags",
+});
+
 /// `ElasticGpuAssociation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ElasticGpuAssociation {
-    /// `ElasticGpuId`.
     pub elastic_gpu_id: Option<String>,
-    /// `ElasticGpuAssociationId`.
     pub elastic_gpu_association_id: Option<String>,
-    /// `ElasticGpuAssociationState`.
     pub elastic_gpu_association_state: Option<String>,
-    /// `ElasticGpuAssociationTime`.
     pub elastic_gpu_association_time: Option<String>,
 }
 
 bind!(ElasticGpuAssociation, id::ELASTIC_GPU_ASSOCIATION, {
-    elastic_gpu_id: 0 "ElasticGpuId",
-    elastic_gpu_association_id: 1 "ElasticGpuAssociationId",
+    elastic_gpu_id: 0 "ElasticGpuId", elastic_gpu_association_id: 1 "ElasticGpuAssociationId",
     elastic_gpu_association_state: 2 "ElasticGpuAssociationState",
     elastic_gpu_association_time: 3 "ElasticGpuAssociationTime",
 });
@@ -8635,7 +12676,7 @@ bind!(ElasticGpuAssociation, id::ELASTIC_GPU_ASSOCIATION, {
 /// `ElasticGpuSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ElasticGpuSpecification {
-    /// `Type`, required.
+    /// Required.
     pub r#type: Option<String>,
 }
 
@@ -8646,27 +12687,21 @@ bind!(ElasticGpuSpecification, id::ELASTIC_GPU_SPECIFICATION, {
 /// `ElasticInferenceAccelerator` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ElasticInferenceAccelerator {
-    /// `Type`, required.
+    /// Required.
     pub r#type: Option<String>,
-    /// `Count`.
     pub count: Option<i32>,
 }
 
 bind!(ElasticInferenceAccelerator, id::ELASTIC_INFERENCE_ACCELERATOR, {
-    r#type: 0 "Type",
-    count: 1 "Count",
+    r#type: 0 "Type", count: 1 "Count",
 });
 
 /// `ElasticInferenceAcceleratorAssociation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ElasticInferenceAcceleratorAssociation {
-    /// `ElasticInferenceAcceleratorArn`.
     pub elastic_inference_accelerator_arn: Option<String>,
-    /// `ElasticInferenceAcceleratorAssociationId`.
     pub elastic_inference_accelerator_association_id: Option<String>,
-    /// `ElasticInferenceAcceleratorAssociationState`.
     pub elastic_inference_accelerator_association_state: Option<String>,
-    /// `ElasticInferenceAcceleratorAssociationTime`.
     pub elastic_inference_accelerator_association_time: Option<Time>,
 }
 
@@ -8677,24 +12712,41 @@ bind!(ElasticInferenceAcceleratorAssociation, id::ELASTIC_INFERENCE_ACCELERATOR_
     elastic_inference_accelerator_association_time: 3 "ElasticInferenceAcceleratorAssociationTime",
 });
 
+/// `EnaSrdSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnaSrdSpecification {
+    pub ena_srd_enabled: Option<bool>,
+    pub ena_srd_udp_specification: Option<EnaSrdUdpSpecification>,
+}
+
+bind!(EnaSrdSpecification, id::ENA_SRD_SPECIFICATION, {
+    ena_srd_enabled: 0 "EnaSrdEnabled", ena_srd_udp_specification: 1 "EnaSrdUdpSpecification",
+});
+
 /// `EnaSrdSpecificationRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnaSrdSpecificationRequest {
-    /// `EnaSrdEnabled`.
     pub ena_srd_enabled: Option<bool>,
-    /// `EnaSrdUdpSpecification`.
     pub ena_srd_udp_specification: Option<EnaSrdUdpSpecificationRequest>,
 }
 
 bind!(EnaSrdSpecificationRequest, id::ENA_SRD_SPECIFICATION_REQUEST, {
-    ena_srd_enabled: 0 "EnaSrdEnabled",
-    ena_srd_udp_specification: 1 "EnaSrdUdpSpecification",
+    ena_srd_enabled: 0 "EnaSrdEnabled", ena_srd_udp_specification: 1 "EnaSrdUdpSpecification",
+});
+
+/// `EnaSrdUdpSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnaSrdUdpSpecification {
+    pub ena_srd_udp_enabled: Option<bool>,
+}
+
+bind!(EnaSrdUdpSpecification, id::ENA_SRD_UDP_SPECIFICATION, {
+    ena_srd_udp_enabled: 0 "EnaSrdUdpEnabled",
 });
 
 /// `EnaSrdUdpSpecificationRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnaSrdUdpSpecificationRequest {
-    /// `EnaSrdUdpEnabled`.
     pub ena_srd_udp_enabled: Option<bool>,
 }
 
@@ -8705,7 +12757,6 @@ bind!(EnaSrdUdpSpecificationRequest, id::ENA_SRD_UDP_SPECIFICATION_REQUEST, {
 /// `EnclaveOptions` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnclaveOptions {
-    /// `Enabled`.
     pub enabled: Option<bool>,
 }
 
@@ -8716,7 +12767,6 @@ bind!(EnclaveOptions, id::ENCLAVE_OPTIONS, {
 /// `EnclaveOptionsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnclaveOptionsRequest {
-    /// `Enabled`.
     pub enabled: Option<bool>,
 }
 
@@ -8727,41 +12777,30 @@ bind!(EnclaveOptionsRequest, id::ENCLAVE_OPTIONS_REQUEST, {
 /// `Filter` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
-    /// `Name`.
     pub name: Option<String>,
-    /// `Values`.
     pub values: Option<Vec<String>>,
 }
 
 bind!(Filter, id::FILTER, {
-    name: 0 "Name",
-    values: 1 "Values",
+    name: 0 "Name", values: 1 "Values",
 });
 
 /// `FpgaDeviceInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FpgaDeviceInfo {
-    /// `Name`.
     pub name: Option<String>,
-    /// `Manufacturer`.
     pub manufacturer: Option<String>,
-    /// `Count`.
     pub count: Option<i32>,
-    /// `MemoryInfo`.
     pub memory_info: Option<FpgaDeviceMemoryInfo>,
 }
 
 bind!(FpgaDeviceInfo, id::FPGA_DEVICE_INFO, {
-    name: 0 "Name",
-    manufacturer: 1 "Manufacturer",
-    count: 2 "Count",
-    memory_info: 3 "MemoryInfo",
+    name: 0 "Name", manufacturer: 1 "Manufacturer", count: 2 "Count", memory_info: 3 "MemoryInfo",
 });
 
 /// `FpgaDeviceMemoryInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FpgaDeviceMemoryInfo {
-    /// `SizeInMiB`.
     pub size_in_mi_b: Option<i32>,
 }
 
@@ -8772,50 +12811,89 @@ bind!(FpgaDeviceMemoryInfo, id::FPGA_DEVICE_MEMORY_INFO, {
 /// `FpgaInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FpgaInfo {
-    /// `Fpgas`.
     pub fpgas: Option<Vec<FpgaDeviceInfo>>,
-    /// `TotalFpgaMemoryInMiB`.
     pub total_fpga_memory_in_mi_b: Option<i32>,
 }
 
 bind!(FpgaInfo, id::FPGA_INFO, {
-    fpgas: 0 "Fpgas",
-    total_fpga_memory_in_mi_b: 1 "TotalFpgaMemoryInMiB",
+    fpgas: 0 "Fpgas", total_fpga_memory_in_mi_b: 1 "TotalFpgaMemoryInMiB",
+});
+
+/// `GetManagedPrefixListEntriesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetManagedPrefixListEntriesRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub prefix_list_id: Option<String>,
+    pub target_version: Option<i64>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+bind!(GetManagedPrefixListEntriesRequest, id::GET_MANAGED_PREFIX_LIST_ENTRIES_REQUEST, {
+    dry_run: 0 "DryRun", prefix_list_id: 1 "PrefixListId", target_version: 2 "TargetVersion",
+    max_results: 3 "MaxResults", next_token: 4 "NextToken",
+});
+
+/// `GetManagedPrefixListEntriesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetManagedPrefixListEntriesResult {
+    pub entries: Option<Vec<PrefixListEntry>>,
+    pub next_token: Option<String>,
+}
+
+bind!(GetManagedPrefixListEntriesResult, id::GET_MANAGED_PREFIX_LIST_ENTRIES_RESULT, {
+    entries: 0 "Entries", next_token: 1 "NextToken",
+});
+
+/// `GetSecurityGroupsForVpcRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSecurityGroupsForVpcRequest {
+    /// Required.
+    pub vpc_id: Option<String>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub filters: Option<Vec<Filter>>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(GetSecurityGroupsForVpcRequest, id::GET_SECURITY_GROUPS_FOR_VPC_REQUEST, {
+    vpc_id: 0 "VpcId", next_token: 1 "NextToken", max_results: 2 "MaxResults",
+    filters: 3 "Filters", dry_run: 4 "DryRun",
+});
+
+/// `GetSecurityGroupsForVpcResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSecurityGroupsForVpcResult {
+    pub next_token: Option<String>,
+    pub security_group_for_vpcs: Option<Vec<SecurityGroupForVpc>>,
+}
+
+bind!(GetSecurityGroupsForVpcResult, id::GET_SECURITY_GROUPS_FOR_VPC_RESULT, {
+    next_token: 0 "NextToken", security_group_for_vpcs: 1 "SecurityGroupForVpcs",
 });
 
 /// `GpuDeviceInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GpuDeviceInfo {
-    /// `Name`.
     pub name: Option<String>,
-    /// `Manufacturer`.
     pub manufacturer: Option<String>,
-    /// `Count`.
     pub count: Option<i32>,
-    /// `LogicalGpuCount`.
     pub logical_gpu_count: Option<i32>,
-    /// `GpuPartitionSize`.
     pub gpu_partition_size: Option<f64>,
-    /// `Workloads`.
     pub workloads: Option<Vec<String>>,
-    /// `MemoryInfo`.
     pub memory_info: Option<GpuDeviceMemoryInfo>,
 }
 
 bind!(GpuDeviceInfo, id::GPU_DEVICE_INFO, {
-    name: 0 "Name",
-    manufacturer: 1 "Manufacturer",
-    count: 2 "Count",
-    logical_gpu_count: 3 "LogicalGpuCount",
-    gpu_partition_size: 4 "GpuPartitionSize",
-    workloads: 5 "Workloads",
-    memory_info: 6 "MemoryInfo",
+    name: 0 "Name", manufacturer: 1 "Manufacturer", count: 2 "Count",
+    logical_gpu_count: 3 "LogicalGpuCount", gpu_partition_size: 4 "GpuPartitionSize",
+    workloads: 5 "Workloads", memory_info: 6 "MemoryInfo",
 });
 
 /// `GpuDeviceMemoryInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GpuDeviceMemoryInfo {
-    /// `SizeInMiB`.
     pub size_in_mi_b: Option<i32>,
 }
 
@@ -8826,35 +12904,28 @@ bind!(GpuDeviceMemoryInfo, id::GPU_DEVICE_MEMORY_INFO, {
 /// `GpuInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GpuInfo {
-    /// `Gpus`.
     pub gpus: Option<Vec<GpuDeviceInfo>>,
-    /// `TotalGpuMemoryInMiB`.
     pub total_gpu_memory_in_mi_b: Option<i32>,
 }
 
 bind!(GpuInfo, id::GPU_INFO, {
-    gpus: 0 "Gpus",
-    total_gpu_memory_in_mi_b: 1 "TotalGpuMemoryInMiB",
+    gpus: 0 "Gpus", total_gpu_memory_in_mi_b: 1 "TotalGpuMemoryInMiB",
 });
 
 /// `GroupIdentifier` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupIdentifier {
-    /// `GroupId`.
     pub group_id: Option<String>,
-    /// `GroupName`.
     pub group_name: Option<String>,
 }
 
 bind!(GroupIdentifier, id::GROUP_IDENTIFIER, {
-    group_id: 0 "GroupId",
-    group_name: 1 "GroupName",
+    group_id: 0 "GroupId", group_name: 1 "GroupName",
 });
 
 /// `HibernationOptions` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HibernationOptions {
-    /// `Configured`.
     pub configured: Option<bool>,
 }
 
@@ -8865,7 +12936,6 @@ bind!(HibernationOptions, id::HIBERNATION_OPTIONS, {
 /// `HibernationOptionsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HibernationOptionsRequest {
-    /// `Configured`.
     pub configured: Option<bool>,
 }
 
@@ -8876,223 +12946,161 @@ bind!(HibernationOptionsRequest, id::HIBERNATION_OPTIONS_REQUEST, {
 /// `IamInstanceProfile` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IamInstanceProfile {
-    /// `Arn`.
     pub arn: Option<String>,
-    /// `Id`.
     pub id: Option<String>,
 }
 
 bind!(IamInstanceProfile, id::IAM_INSTANCE_PROFILE, {
-    arn: 0 "Arn",
-    id: 1 "Id",
+    arn: 0 "Arn", id: 1 "Id",
+});
+
+/// `IamInstanceProfileAssociation` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IamInstanceProfileAssociation {
+    pub association_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub iam_instance_profile: Option<IamInstanceProfile>,
+    pub state: Option<String>,
+    pub timestamp: Option<Time>,
+}
+
+bind!(IamInstanceProfileAssociation, id::IAM_INSTANCE_PROFILE_ASSOCIATION, {
+    association_id: 0 "AssociationId", instance_id: 1 "InstanceId",
+    iam_instance_profile: 2 "IamInstanceProfile", state: 3 "State", timestamp: 4 "Timestamp",
 });
 
 /// `IamInstanceProfileSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IamInstanceProfileSpecification {
-    /// `Arn`.
     pub arn: Option<String>,
-    /// `Name`.
     pub name: Option<String>,
 }
 
 bind!(IamInstanceProfileSpecification, id::IAM_INSTANCE_PROFILE_SPECIFICATION, {
-    arn: 0 "Arn",
-    name: 1 "Name",
+    arn: 0 "Arn", name: 1 "Name",
+});
+
+/// `IcmpTypeCode` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcmpTypeCode {
+    pub code: Option<i32>,
+    pub r#type: Option<i32>,
+}
+
+bind!(IcmpTypeCode, id::ICMP_TYPE_CODE, {
+    code: 0 "Code", r#type: 1 "Type",
 });
 
 /// `Image` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Image {
-    /// `PlatformDetails`.
     pub platform_details: Option<String>,
-    /// `UsageOperation`.
     pub usage_operation: Option<String>,
-    /// `BlockDeviceMappings`.
     pub block_device_mappings: Option<Vec<BlockDeviceMapping>>,
-    /// `Description`.
     pub description: Option<String>,
-    /// `EnaSupport`.
     pub ena_support: Option<bool>,
-    /// `Hypervisor`.
     pub hypervisor: Option<String>,
-    /// `ImageOwnerAlias`.
     pub image_owner_alias: Option<String>,
-    /// `Name`.
     pub name: Option<String>,
-    /// `RootDeviceName`.
     pub root_device_name: Option<String>,
-    /// `RootDeviceType`.
     pub root_device_type: Option<String>,
-    /// `SriovNetSupport`.
     pub sriov_net_support: Option<String>,
-    /// `StateReason`.
     pub state_reason: Option<StateReason>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `VirtualizationType`.
     pub virtualization_type: Option<String>,
-    /// `BootMode`.
     pub boot_mode: Option<String>,
-    /// `TpmSupport`.
     pub tpm_support: Option<String>,
-    /// `DeprecationTime`.
     pub deprecation_time: Option<String>,
-    /// `ImdsSupport`.
     pub imds_support: Option<String>,
-    /// `SourceInstanceId`.
     pub source_instance_id: Option<String>,
-    /// `DeregistrationProtection`.
     pub deregistration_protection: Option<String>,
-    /// `LastLaunchedTime`.
     pub last_launched_time: Option<String>,
-    /// `ImageAllowed`.
     pub image_allowed: Option<bool>,
-    /// `SourceImageId`.
     pub source_image_id: Option<String>,
-    /// `SourceImageRegion`.
     pub source_image_region: Option<String>,
-    /// `FreeTierEligible`.
     pub free_tier_eligible: Option<bool>,
-    /// `PublicSsmParameterName`.
     pub public_ssm_parameter_name: Option<String>,
-    /// `ImageWatermarks`.
     pub image_watermarks: Option<Vec<ImageWatermark>>,
-    /// `ScanResults`.
     pub scan_results: Option<ScanResults>,
-    /// `InstanceTypeSpecification`.
     pub instance_type_specification: Option<InstanceTypeSpecification>,
-    /// `ImageId`.
     pub image_id: Option<String>,
-    /// `ImageLocation`.
     pub image_location: Option<String>,
-    /// `State`.
     pub state: Option<String>,
-    /// `OwnerId`.
     pub owner_id: Option<String>,
-    /// `CreationDate`.
     pub creation_date: Option<String>,
-    /// `Public`.
     pub public: Option<bool>,
-    /// `ProductCodes`.
     pub product_codes: Option<Vec<ProductCode>>,
-    /// `Architecture`.
     pub architecture: Option<String>,
-    /// `ImageType`.
     pub image_type: Option<String>,
-    /// `KernelId`.
     pub kernel_id: Option<String>,
-    /// `RamdiskId`.
     pub ramdisk_id: Option<String>,
-    /// `Platform`.
     pub platform: Option<String>,
 }
 
 bind!(Image, id::IMAGE, {
-    platform_details: 0 "PlatformDetails",
-    usage_operation: 1 "UsageOperation",
-    block_device_mappings: 2 "BlockDeviceMappings",
-    description: 3 "Description",
-    ena_support: 4 "EnaSupport",
-    hypervisor: 5 "Hypervisor",
-    image_owner_alias: 6 "ImageOwnerAlias",
-    name: 7 "Name",
-    root_device_name: 8 "RootDeviceName",
-    root_device_type: 9 "RootDeviceType",
-    sriov_net_support: 10 "SriovNetSupport",
-    state_reason: 11 "StateReason",
-    tags: 12 "Tags",
-    virtualization_type: 13 "VirtualizationType",
-    boot_mode: 14 "BootMode",
-    tpm_support: 15 "TpmSupport",
-    deprecation_time: 16 "DeprecationTime",
-    imds_support: 17 "ImdsSupport",
-    source_instance_id: 18 "SourceInstanceId",
+    platform_details: 0 "PlatformDetails", usage_operation: 1 "UsageOperation",
+    block_device_mappings: 2 "BlockDeviceMappings", description: 3 "Description",
+    ena_support: 4 "EnaSupport", hypervisor: 5 "Hypervisor",
+    image_owner_alias: 6 "ImageOwnerAlias", name: 7 "Name", root_device_name: 8 "RootDeviceName",
+    root_device_type: 9 "RootDeviceType", sriov_net_support: 10 "SriovNetSupport",
+    state_reason: 11 "StateReason", tags: 12 "Tags", virtualization_type: 13 "VirtualizationType",
+    boot_mode: 14 "BootMode", tpm_support: 15 "TpmSupport", deprecation_time: 16 "DeprecationTime",
+    imds_support: 17 "ImdsSupport", source_instance_id: 18 "SourceInstanceId",
     deregistration_protection: 19 "DeregistrationProtection",
-    last_launched_time: 20 "LastLaunchedTime",
-    image_allowed: 21 "ImageAllowed",
-    source_image_id: 22 "SourceImageId",
-    source_image_region: 23 "SourceImageRegion",
+    last_launched_time: 20 "LastLaunchedTime", image_allowed: 21 "ImageAllowed",
+    source_image_id: 22 "SourceImageId", source_image_region: 23 "SourceImageRegion",
     free_tier_eligible: 24 "FreeTierEligible",
-    public_ssm_parameter_name: 25 "PublicSsmParameterName",
-    image_watermarks: 26 "ImageWatermarks",
-    scan_results: 27 "ScanResults",
-    instance_type_specification: 28 "InstanceTypeSpecification",
-    image_id: 29 "ImageId",
-    image_location: 30 "ImageLocation",
-    state: 31 "State",
-    owner_id: 32 "OwnerId",
-    creation_date: 33 "CreationDate",
-    public: 34 "Public",
-    product_codes: 35 "ProductCodes",
-    architecture: 36 "Architecture",
-    image_type: 37 "ImageType",
-    kernel_id: 38 "KernelId",
-    ramdisk_id: 39 "RamdiskId",
-    platform: 40 "Platform",
+    public_ssm_parameter_name: 25 "PublicSsmParameterName", image_watermarks: 26 "ImageWatermarks",
+    scan_results: 27 "ScanResults", instance_type_specification: 28 "InstanceTypeSpecification",
+    image_id: 29 "ImageId", image_location: 30 "ImageLocation", state: 31 "State",
+    owner_id: 32 "OwnerId", creation_date: 33 "CreationDate", public: 34 "Public",
+    product_codes: 35 "ProductCodes", architecture: 36 "Architecture", image_type: 37 "ImageType",
+    kernel_id: 38 "KernelId", ramdisk_id: 39 "RamdiskId", platform: 40 "Platform",
 });
 
 /// `ImageWatermark` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageWatermark {
-    /// `WatermarkKey`.
     pub watermark_key: Option<String>,
-    /// `SourceImageRegion`.
     pub source_image_region: Option<String>,
-    /// `SourceImageId`.
     pub source_image_id: Option<String>,
-    /// `SourceImageCreationTime`.
     pub source_image_creation_time: Option<Time>,
-    /// `WatermarkCreationTime`.
     pub watermark_creation_time: Option<Time>,
 }
 
 bind!(ImageWatermark, id::IMAGE_WATERMARK, {
-    watermark_key: 0 "WatermarkKey",
-    source_image_region: 1 "SourceImageRegion",
-    source_image_id: 2 "SourceImageId",
-    source_image_creation_time: 3 "SourceImageCreationTime",
+    watermark_key: 0 "WatermarkKey", source_image_region: 1 "SourceImageRegion",
+    source_image_id: 2 "SourceImageId", source_image_creation_time: 3 "SourceImageCreationTime",
     watermark_creation_time: 4 "WatermarkCreationTime",
 });
 
 /// `InferenceAcceleratorInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InferenceAcceleratorInfo {
-    /// `Accelerators`.
     pub accelerators: Option<Vec<InferenceDeviceInfo>>,
-    /// `TotalInferenceMemoryInMiB`.
     pub total_inference_memory_in_mi_b: Option<i32>,
 }
 
 bind!(InferenceAcceleratorInfo, id::INFERENCE_ACCELERATOR_INFO, {
-    accelerators: 0 "Accelerators",
-    total_inference_memory_in_mi_b: 1 "TotalInferenceMemoryInMiB",
+    accelerators: 0 "Accelerators", total_inference_memory_in_mi_b: 1 "TotalInferenceMemoryInMiB",
 });
 
 /// `InferenceDeviceInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InferenceDeviceInfo {
-    /// `Count`.
     pub count: Option<i32>,
-    /// `Name`.
     pub name: Option<String>,
-    /// `Manufacturer`.
     pub manufacturer: Option<String>,
-    /// `MemoryInfo`.
     pub memory_info: Option<InferenceDeviceMemoryInfo>,
 }
 
 bind!(InferenceDeviceInfo, id::INFERENCE_DEVICE_INFO, {
-    count: 0 "Count",
-    name: 1 "Name",
-    manufacturer: 2 "Manufacturer",
-    memory_info: 3 "MemoryInfo",
+    count: 0 "Count", name: 1 "Name", manufacturer: 2 "Manufacturer", memory_info: 3 "MemoryInfo",
 });
 
 /// `InferenceDeviceMemoryInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InferenceDeviceMemoryInfo {
-    /// `SizeInMiB`.
     pub size_in_mi_b: Option<i32>,
 }
 
@@ -9103,213 +13111,119 @@ bind!(InferenceDeviceMemoryInfo, id::INFERENCE_DEVICE_MEMORY_INFO, {
 /// `Instance` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Instance {
-    /// `Architecture`.
     pub architecture: Option<String>,
-    /// `BlockDeviceMappings`.
     pub block_device_mappings: Option<Vec<InstanceBlockDeviceMapping>>,
-    /// `ClientToken`.
     pub client_token: Option<String>,
-    /// `EbsOptimized`.
     pub ebs_optimized: Option<bool>,
-    /// `EnaSupport`.
     pub ena_support: Option<bool>,
-    /// `Hypervisor`.
     pub hypervisor: Option<String>,
-    /// `IamInstanceProfile`.
     pub iam_instance_profile: Option<IamInstanceProfile>,
-    /// `InstanceLifecycle`.
     pub instance_lifecycle: Option<String>,
-    /// `ElasticGpuAssociations`.
     pub elastic_gpu_associations: Option<Vec<ElasticGpuAssociation>>,
-    /// `ElasticInferenceAcceleratorAssociations`.
     pub elastic_inference_accelerator_associations:
         Option<Vec<ElasticInferenceAcceleratorAssociation>>,
-    /// `NetworkInterfaces`.
     pub network_interfaces: Option<Vec<InstanceNetworkInterface>>,
-    /// `OutpostArn`.
     pub outpost_arn: Option<String>,
-    /// `RootDeviceName`.
     pub root_device_name: Option<String>,
-    /// `RootDeviceType`.
     pub root_device_type: Option<String>,
-    /// `SecurityGroups`.
     pub security_groups: Option<Vec<GroupIdentifier>>,
-    /// `SourceDestCheck`.
     pub source_dest_check: Option<bool>,
-    /// `SpotInstanceRequestId`.
     pub spot_instance_request_id: Option<String>,
-    /// `SriovNetSupport`.
     pub sriov_net_support: Option<String>,
-    /// `StateReason`.
     pub state_reason: Option<StateReason>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `VirtualizationType`.
     pub virtualization_type: Option<String>,
-    /// `CpuOptions`.
     pub cpu_options: Option<CpuOptions>,
-    /// `CapacityBlockId`.
     pub capacity_block_id: Option<String>,
-    /// `CapacityReservationId`.
     pub capacity_reservation_id: Option<String>,
-    /// `CapacityReservationSpecification`.
     pub capacity_reservation_specification: Option<CapacityReservationSpecificationResponse>,
-    /// `HibernationOptions`.
     pub hibernation_options: Option<HibernationOptions>,
-    /// `Licenses`.
     pub licenses: Option<Vec<LicenseConfiguration>>,
-    /// `MetadataOptions`.
     pub metadata_options: Option<InstanceMetadataOptionsResponse>,
-    /// `EnclaveOptions`.
     pub enclave_options: Option<EnclaveOptions>,
-    /// `BootMode`.
     pub boot_mode: Option<String>,
-    /// `PlatformDetails`.
     pub platform_details: Option<String>,
-    /// `UsageOperation`.
     pub usage_operation: Option<String>,
-    /// `UsageOperationUpdateTime`.
     pub usage_operation_update_time: Option<Time>,
-    /// `PrivateDnsNameOptions`.
     pub private_dns_name_options: Option<PrivateDnsNameOptionsResponse>,
-    /// `Ipv6Address`.
     pub ipv6_address: Option<String>,
-    /// `TpmSupport`.
     pub tpm_support: Option<String>,
-    /// `MaintenanceOptions`.
     pub maintenance_options: Option<InstanceMaintenanceOptions>,
-    /// `CurrentInstanceBootMode`.
     pub current_instance_boot_mode: Option<String>,
-    /// `NetworkPerformanceOptions`.
     pub network_performance_options: Option<InstanceNetworkPerformanceOptions>,
-    /// `Operator`.
     pub operator: Option<OperatorResponse>,
-    /// `SecondaryInterfaces`.
     pub secondary_interfaces: Option<Vec<InstanceSecondaryInterface>>,
-    /// `InstanceId`.
     pub instance_id: Option<String>,
-    /// `ImageId`.
     pub image_id: Option<String>,
-    /// `State`.
     pub state: Option<InstanceState>,
-    /// `PrivateDnsName`.
     pub private_dns_name: Option<String>,
-    /// `PublicDnsName`.
     pub public_dns_name: Option<String>,
-    /// `StateTransitionReason`.
     pub state_transition_reason: Option<String>,
-    /// `KeyName`.
     pub key_name: Option<String>,
-    /// `AmiLaunchIndex`.
     pub ami_launch_index: Option<i32>,
-    /// `ProductCodes`.
     pub product_codes: Option<Vec<ProductCode>>,
-    /// `InstanceType`.
     pub instance_type: Option<String>,
-    /// `LaunchTime`.
     pub launch_time: Option<Time>,
-    /// `Placement`.
     pub placement: Option<Placement>,
-    /// `KernelId`.
     pub kernel_id: Option<String>,
-    /// `RamdiskId`.
     pub ramdisk_id: Option<String>,
-    /// `Platform`.
     pub platform: Option<String>,
-    /// `Monitoring`.
     pub monitoring: Option<Monitoring>,
-    /// `SubnetId`.
     pub subnet_id: Option<String>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `PrivateIpAddress`.
     pub private_ip_address: Option<String>,
-    /// `PublicIpAddress`.
     pub public_ip_address: Option<String>,
 }
 
 bind!(Instance, id::INSTANCE, {
-    architecture: 0 "Architecture",
-    block_device_mappings: 1 "BlockDeviceMappings",
-    client_token: 2 "ClientToken",
-    ebs_optimized: 3 "EbsOptimized",
-    ena_support: 4 "EnaSupport",
-    hypervisor: 5 "Hypervisor",
-    iam_instance_profile: 6 "IamInstanceProfile",
+    architecture: 0 "Architecture", block_device_mappings: 1 "BlockDeviceMappings",
+    client_token: 2 "ClientToken", ebs_optimized: 3 "EbsOptimized", ena_support: 4 "EnaSupport",
+    hypervisor: 5 "Hypervisor", iam_instance_profile: 6 "IamInstanceProfile",
     instance_lifecycle: 7 "InstanceLifecycle",
     elastic_gpu_associations: 8 "ElasticGpuAssociations",
     elastic_inference_accelerator_associations: 9 "ElasticInferenceAcceleratorAssociations",
-    network_interfaces: 10 "NetworkInterfaces",
-    outpost_arn: 11 "OutpostArn",
-    root_device_name: 12 "RootDeviceName",
-    root_device_type: 13 "RootDeviceType",
-    security_groups: 14 "SecurityGroups",
-    source_dest_check: 15 "SourceDestCheck",
-    spot_instance_request_id: 16 "SpotInstanceRequestId",
-    sriov_net_support: 17 "SriovNetSupport",
-    state_reason: 18 "StateReason",
-    tags: 19 "Tags",
-    virtualization_type: 20 "VirtualizationType",
-    cpu_options: 21 "CpuOptions",
-    capacity_block_id: 22 "CapacityBlockId",
+    network_interfaces: 10 "NetworkInterfaces", outpost_arn: 11 "OutpostArn",
+    root_device_name: 12 "RootDeviceName", root_device_type: 13 "RootDeviceType",
+    security_groups: 14 "SecurityGroups", source_dest_check: 15 "SourceDestCheck",
+    spot_instance_request_id: 16 "SpotInstanceRequestId", sriov_net_support: 17 "SriovNetSupport",
+    state_reason: 18 "StateReason", tags: 19 "Tags", virtualization_type: 20 "VirtualizationType",
+    cpu_options: 21 "CpuOptions", capacity_block_id: 22 "CapacityBlockId",
     capacity_reservation_id: 23 "CapacityReservationId",
     capacity_reservation_specification: 24 "CapacityReservationSpecification",
-    hibernation_options: 25 "HibernationOptions",
-    licenses: 26 "Licenses",
-    metadata_options: 27 "MetadataOptions",
-    enclave_options: 28 "EnclaveOptions",
-    boot_mode: 29 "BootMode",
-    platform_details: 30 "PlatformDetails",
+    hibernation_options: 25 "HibernationOptions", licenses: 26 "Licenses",
+    metadata_options: 27 "MetadataOptions", enclave_options: 28 "EnclaveOptions",
+    boot_mode: 29 "BootMode", platform_details: 30 "PlatformDetails",
     usage_operation: 31 "UsageOperation",
     usage_operation_update_time: 32 "UsageOperationUpdateTime",
-    private_dns_name_options: 33 "PrivateDnsNameOptions",
-    ipv6_address: 34 "Ipv6Address",
-    tpm_support: 35 "TpmSupport",
-    maintenance_options: 36 "MaintenanceOptions",
+    private_dns_name_options: 33 "PrivateDnsNameOptions", ipv6_address: 34 "Ipv6Address",
+    tpm_support: 35 "TpmSupport", maintenance_options: 36 "MaintenanceOptions",
     current_instance_boot_mode: 37 "CurrentInstanceBootMode",
-    network_performance_options: 38 "NetworkPerformanceOptions",
-    operator: 39 "Operator",
-    secondary_interfaces: 40 "SecondaryInterfaces",
-    instance_id: 41 "InstanceId",
-    image_id: 42 "ImageId",
-    state: 43 "State",
-    private_dns_name: 44 "PrivateDnsName",
-    public_dns_name: 45 "PublicDnsName",
-    state_transition_reason: 46 "StateTransitionReason",
-    key_name: 47 "KeyName",
-    ami_launch_index: 48 "AmiLaunchIndex",
-    product_codes: 49 "ProductCodes",
-    instance_type: 50 "InstanceType",
-    launch_time: 51 "LaunchTime",
-    placement: 52 "Placement",
-    kernel_id: 53 "KernelId",
-    ramdisk_id: 54 "RamdiskId",
-    platform: 55 "Platform",
-    monitoring: 56 "Monitoring",
-    subnet_id: 57 "SubnetId",
-    vpc_id: 58 "VpcId",
-    private_ip_address: 59 "PrivateIpAddress",
+    network_performance_options: 38 "NetworkPerformanceOptions", operator: 39 "Operator",
+    secondary_interfaces: 40 "SecondaryInterfaces", instance_id: 41 "InstanceId",
+    image_id: 42 "ImageId", state: 43 "State", private_dns_name: 44 "PrivateDnsName",
+    public_dns_name: 45 "PublicDnsName", state_transition_reason: 46 "StateTransitionReason",
+    key_name: 47 "KeyName", ami_launch_index: 48 "AmiLaunchIndex",
+    product_codes: 49 "ProductCodes", instance_type: 50 "InstanceType",
+    launch_time: 51 "LaunchTime", placement: 52 "Placement", kernel_id: 53 "KernelId",
+    ramdisk_id: 54 "RamdiskId", platform: 55 "Platform", monitoring: 56 "Monitoring",
+    subnet_id: 57 "SubnetId", vpc_id: 58 "VpcId", private_ip_address: 59 "PrivateIpAddress",
     public_ip_address: 60 "PublicIpAddress",
 });
 
 /// `InstanceAttachmentEnaSrdSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceAttachmentEnaSrdSpecification {
-    /// `EnaSrdEnabled`.
     pub ena_srd_enabled: Option<bool>,
-    /// `EnaSrdUdpSpecification`.
     pub ena_srd_udp_specification: Option<InstanceAttachmentEnaSrdUdpSpecification>,
 }
 
 bind!(InstanceAttachmentEnaSrdSpecification, id::INSTANCE_ATTACHMENT_ENA_SRD_SPECIFICATION, {
-    ena_srd_enabled: 0 "EnaSrdEnabled",
-    ena_srd_udp_specification: 1 "EnaSrdUdpSpecification",
+    ena_srd_enabled: 0 "EnaSrdEnabled", ena_srd_udp_specification: 1 "EnaSrdUdpSpecification",
 });
 
 /// `InstanceAttachmentEnaSrdUdpSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceAttachmentEnaSrdUdpSpecification {
-    /// `EnaSrdUdpEnabled`.
     pub ena_srd_udp_enabled: Option<bool>,
 }
 
@@ -9317,24 +13231,79 @@ bind!(InstanceAttachmentEnaSrdUdpSpecification, id::INSTANCE_ATTACHMENT_ENA_SRD_
     ena_srd_udp_enabled: 0 "EnaSrdUdpEnabled",
 });
 
+/// `InstanceAttribute` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceAttribute {
+    pub block_device_mappings: Option<Vec<InstanceBlockDeviceMapping>>,
+    pub disable_api_termination: Option<AttributeBooleanValue>,
+    pub ena_support: Option<AttributeBooleanValue>,
+    pub enclave_options: Option<EnclaveOptions>,
+    pub ebs_optimized: Option<AttributeBooleanValue>,
+    pub instance_id: Option<String>,
+    pub instance_initiated_shutdown_behavior: Option<AttributeValue>,
+    pub instance_type: Option<AttributeValue>,
+    pub kernel_id: Option<AttributeValue>,
+    pub product_codes: Option<Vec<ProductCode>>,
+    pub ramdisk_id: Option<AttributeValue>,
+    pub root_device_name: Option<AttributeValue>,
+    pub source_dest_check: Option<AttributeBooleanValue>,
+    pub sriov_net_support: Option<AttributeValue>,
+    pub user_data: Option<AttributeValue>,
+    pub disable_api_stop: Option<AttributeBooleanValue>,
+    pub groups: Option<Vec<GroupIdentifier>>,
+}
+
+bind!(InstanceAttribute, id::INSTANCE_ATTRIBUTE, {
+    block_device_mappings: 0 "BlockDeviceMappings",
+    disable_api_termination: 1 "DisableApiTermination", ena_support: 2 "EnaSupport",
+    enclave_options: 3 "EnclaveOptions", ebs_optimized: 4 "EbsOptimized",
+    instance_id: 5 "InstanceId",
+    instance_initiated_shutdown_behavior: 6 "InstanceInitiatedShutdownBehavior",
+    instance_type: 7 "InstanceType", kernel_id: 8 "KernelId", product_codes: 9 "ProductCodes",
+    ramdisk_id: 10 "RamdiskId", root_device_name: 11 "RootDeviceName",
+    source_dest_check: 12 "SourceDestCheck", sriov_net_support: 13 "SriovNetSupport",
+    user_data: 14 "UserData", disable_api_stop: 15 "DisableApiStop", groups: 16 "Groups",
+});
+
 /// `InstanceBlockDeviceMapping` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceBlockDeviceMapping {
-    /// `DeviceName`.
     pub device_name: Option<String>,
-    /// `Ebs`.
     pub ebs: Option<EbsInstanceBlockDevice>,
 }
 
 bind!(InstanceBlockDeviceMapping, id::INSTANCE_BLOCK_DEVICE_MAPPING, {
-    device_name: 0 "DeviceName",
-    ebs: 1 "Ebs",
+    device_name: 0 "DeviceName", ebs: 1 "Ebs",
+});
+
+/// `InstanceBlockDeviceMappingSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceBlockDeviceMappingSpecification {
+    pub device_name: Option<String>,
+    pub ebs: Option<EbsInstanceBlockDeviceSpecification>,
+    pub virtual_name: Option<String>,
+    pub no_device: Option<String>,
+}
+
+bind!(InstanceBlockDeviceMappingSpecification, id::INSTANCE_BLOCK_DEVICE_MAPPING_SPECIFICATION, {
+    device_name: 0 "DeviceName", ebs: 1 "Ebs", virtual_name: 2 "VirtualName",
+    no_device: 3 "NoDevice",
+});
+
+/// `InstanceCreditSpecification` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceCreditSpecification {
+    pub instance_id: Option<String>,
+    pub cpu_credits: Option<String>,
+}
+
+bind!(InstanceCreditSpecification, id::INSTANCE_CREDIT_SPECIFICATION, {
+    instance_id: 0 "InstanceId", cpu_credits: 1 "CpuCredits",
 });
 
 /// `InstanceIpv4Prefix` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceIpv4Prefix {
-    /// `Ipv4Prefix`.
     pub ipv4_prefix: Option<String>,
 }
 
@@ -9345,21 +13314,17 @@ bind!(InstanceIpv4Prefix, id::INSTANCE_IPV4_PREFIX, {
 /// `InstanceIpv6Address` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceIpv6Address {
-    /// `Ipv6Address`.
     pub ipv6_address: Option<String>,
-    /// `IsPrimaryIpv6`.
     pub is_primary_ipv6: Option<bool>,
 }
 
 bind!(InstanceIpv6Address, id::INSTANCE_IPV6_ADDRESS, {
-    ipv6_address: 0 "Ipv6Address",
-    is_primary_ipv6: 1 "IsPrimaryIpv6",
+    ipv6_address: 0 "Ipv6Address", is_primary_ipv6: 1 "IsPrimaryIpv6",
 });
 
 /// `InstanceIpv6Prefix` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceIpv6Prefix {
-    /// `Ipv6Prefix`.
     pub ipv6_prefix: Option<String>,
 }
 
@@ -9370,21 +13335,17 @@ bind!(InstanceIpv6Prefix, id::INSTANCE_IPV6_PREFIX, {
 /// `InstanceMaintenanceOptions` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceMaintenanceOptions {
-    /// `AutoRecovery`.
     pub auto_recovery: Option<String>,
-    /// `RebootMigration`.
     pub reboot_migration: Option<String>,
 }
 
 bind!(InstanceMaintenanceOptions, id::INSTANCE_MAINTENANCE_OPTIONS, {
-    auto_recovery: 0 "AutoRecovery",
-    reboot_migration: 1 "RebootMigration",
+    auto_recovery: 0 "AutoRecovery", reboot_migration: 1 "RebootMigration",
 });
 
 /// `InstanceMaintenanceOptionsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceMaintenanceOptionsRequest {
-    /// `AutoRecovery`.
     pub auto_recovery: Option<String>,
 }
 
@@ -9395,129 +13356,80 @@ bind!(InstanceMaintenanceOptionsRequest, id::INSTANCE_MAINTENANCE_OPTIONS_REQUES
 /// `InstanceMarketOptionsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceMarketOptionsRequest {
-    /// `MarketType`.
     pub market_type: Option<String>,
-    /// `SpotOptions`.
     pub spot_options: Option<SpotMarketOptions>,
 }
 
 bind!(InstanceMarketOptionsRequest, id::INSTANCE_MARKET_OPTIONS_REQUEST, {
-    market_type: 0 "MarketType",
-    spot_options: 1 "SpotOptions",
+    market_type: 0 "MarketType", spot_options: 1 "SpotOptions",
 });
 
 /// `InstanceMetadataOptionsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceMetadataOptionsRequest {
-    /// `HttpTokens`.
     pub http_tokens: Option<String>,
-    /// `HttpPutResponseHopLimit`.
     pub http_put_response_hop_limit: Option<i32>,
-    /// `HttpEndpoint`.
     pub http_endpoint: Option<String>,
-    /// `HttpProtocolIpv6`.
     pub http_protocol_ipv6: Option<String>,
-    /// `InstanceMetadataTags`.
     pub instance_metadata_tags: Option<String>,
 }
 
 bind!(InstanceMetadataOptionsRequest, id::INSTANCE_METADATA_OPTIONS_REQUEST, {
-    http_tokens: 0 "HttpTokens",
-    http_put_response_hop_limit: 1 "HttpPutResponseHopLimit",
-    http_endpoint: 2 "HttpEndpoint",
-    http_protocol_ipv6: 3 "HttpProtocolIpv6",
+    http_tokens: 0 "HttpTokens", http_put_response_hop_limit: 1 "HttpPutResponseHopLimit",
+    http_endpoint: 2 "HttpEndpoint", http_protocol_ipv6: 3 "HttpProtocolIpv6",
     instance_metadata_tags: 4 "InstanceMetadataTags",
 });
 
 /// `InstanceMetadataOptionsResponse` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceMetadataOptionsResponse {
-    /// `State`.
     pub state: Option<String>,
-    /// `HttpTokens`.
     pub http_tokens: Option<String>,
-    /// `HttpPutResponseHopLimit`.
     pub http_put_response_hop_limit: Option<i32>,
-    /// `HttpEndpoint`.
     pub http_endpoint: Option<String>,
-    /// `HttpProtocolIpv6`.
     pub http_protocol_ipv6: Option<String>,
-    /// `InstanceMetadataTags`.
     pub instance_metadata_tags: Option<String>,
 }
 
 bind!(InstanceMetadataOptionsResponse, id::INSTANCE_METADATA_OPTIONS_RESPONSE, {
-    state: 0 "State",
-    http_tokens: 1 "HttpTokens",
-    http_put_response_hop_limit: 2 "HttpPutResponseHopLimit",
-    http_endpoint: 3 "HttpEndpoint",
-    http_protocol_ipv6: 4 "HttpProtocolIpv6",
-    instance_metadata_tags: 5 "InstanceMetadataTags",
+    state: 0 "State", http_tokens: 1 "HttpTokens",
+    http_put_response_hop_limit: 2 "HttpPutResponseHopLimit", http_endpoint: 3 "HttpEndpoint",
+    http_protocol_ipv6: 4 "HttpProtocolIpv6", instance_metadata_tags: 5 "InstanceMetadataTags",
 });
 
 /// `InstanceNetworkInterface` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceNetworkInterface {
-    /// `Association`.
     pub association: Option<InstanceNetworkInterfaceAssociation>,
-    /// `Attachment`.
     pub attachment: Option<InstanceNetworkInterfaceAttachment>,
-    /// `Description`.
     pub description: Option<String>,
-    /// `Groups`.
     pub groups: Option<Vec<GroupIdentifier>>,
-    /// `Ipv6Addresses`.
     pub ipv6_addresses: Option<Vec<InstanceIpv6Address>>,
-    /// `MacAddress`.
     pub mac_address: Option<String>,
-    /// `NetworkInterfaceId`.
     pub network_interface_id: Option<String>,
-    /// `OwnerId`.
     pub owner_id: Option<String>,
-    /// `PrivateDnsName`.
     pub private_dns_name: Option<String>,
-    /// `PrivateIpAddress`.
     pub private_ip_address: Option<String>,
-    /// `PrivateIpAddresses`.
     pub private_ip_addresses: Option<Vec<InstancePrivateIpAddress>>,
-    /// `SourceDestCheck`.
     pub source_dest_check: Option<bool>,
-    /// `Status`.
     pub status: Option<String>,
-    /// `SubnetId`.
     pub subnet_id: Option<String>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `InterfaceType`.
     pub interface_type: Option<String>,
-    /// `Ipv4Prefixes`.
     pub ipv4_prefixes: Option<Vec<InstanceIpv4Prefix>>,
-    /// `Ipv6Prefixes`.
     pub ipv6_prefixes: Option<Vec<InstanceIpv6Prefix>>,
-    /// `ConnectionTrackingConfiguration`.
     pub connection_tracking_configuration: Option<ConnectionTrackingSpecificationResponse>,
-    /// `Operator`.
     pub operator: Option<OperatorResponse>,
 }
 
 bind!(InstanceNetworkInterface, id::INSTANCE_NETWORK_INTERFACE, {
-    association: 0 "Association",
-    attachment: 1 "Attachment",
-    description: 2 "Description",
-    groups: 3 "Groups",
-    ipv6_addresses: 4 "Ipv6Addresses",
-    mac_address: 5 "MacAddress",
-    network_interface_id: 6 "NetworkInterfaceId",
-    owner_id: 7 "OwnerId",
-    private_dns_name: 8 "PrivateDnsName",
-    private_ip_address: 9 "PrivateIpAddress",
-    private_ip_addresses: 10 "PrivateIpAddresses",
-    source_dest_check: 11 "SourceDestCheck",
-    status: 12 "Status",
-    subnet_id: 13 "SubnetId",
-    vpc_id: 14 "VpcId",
-    interface_type: 15 "InterfaceType",
-    ipv4_prefixes: 16 "Ipv4Prefixes",
+    association: 0 "Association", attachment: 1 "Attachment", description: 2 "Description",
+    groups: 3 "Groups", ipv6_addresses: 4 "Ipv6Addresses", mac_address: 5 "MacAddress",
+    network_interface_id: 6 "NetworkInterfaceId", owner_id: 7 "OwnerId",
+    private_dns_name: 8 "PrivateDnsName", private_ip_address: 9 "PrivateIpAddress",
+    private_ip_addresses: 10 "PrivateIpAddresses", source_dest_check: 11 "SourceDestCheck",
+    status: 12 "Status", subnet_id: 13 "SubnetId", vpc_id: 14 "VpcId",
+    interface_type: 15 "InterfaceType", ipv4_prefixes: 16 "Ipv4Prefixes",
     ipv6_prefixes: 17 "Ipv6Prefixes",
     connection_tracking_configuration: 18 "ConnectionTrackingConfiguration",
     operator: 19 "Operator",
@@ -9526,131 +13438,78 @@ bind!(InstanceNetworkInterface, id::INSTANCE_NETWORK_INTERFACE, {
 /// `InstanceNetworkInterfaceAssociation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceNetworkInterfaceAssociation {
-    /// `CarrierIp`.
     pub carrier_ip: Option<String>,
-    /// `CustomerOwnedIp`.
     pub customer_owned_ip: Option<String>,
-    /// `IpOwnerId`.
     pub ip_owner_id: Option<String>,
-    /// `PublicDnsName`.
     pub public_dns_name: Option<String>,
-    /// `PublicIp`.
     pub public_ip: Option<String>,
 }
 
 bind!(InstanceNetworkInterfaceAssociation, id::INSTANCE_NETWORK_INTERFACE_ASSOCIATION, {
-    carrier_ip: 0 "CarrierIp",
-    customer_owned_ip: 1 "CustomerOwnedIp",
-    ip_owner_id: 2 "IpOwnerId",
-    public_dns_name: 3 "PublicDnsName",
-    public_ip: 4 "PublicIp",
+    carrier_ip: 0 "CarrierIp", customer_owned_ip: 1 "CustomerOwnedIp", ip_owner_id: 2 "IpOwnerId",
+    public_dns_name: 3 "PublicDnsName", public_ip: 4 "PublicIp",
 });
 
 /// `InstanceNetworkInterfaceAttachment` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceNetworkInterfaceAttachment {
-    /// `AttachTime`.
     pub attach_time: Option<Time>,
-    /// `AttachmentId`.
     pub attachment_id: Option<String>,
-    /// `DeleteOnTermination`.
     pub delete_on_termination: Option<bool>,
-    /// `DeviceIndex`.
     pub device_index: Option<i32>,
-    /// `Status`.
     pub status: Option<String>,
-    /// `NetworkCardIndex`.
     pub network_card_index: Option<i32>,
-    /// `EnaSrdSpecification`.
     pub ena_srd_specification: Option<InstanceAttachmentEnaSrdSpecification>,
-    /// `EnaQueueCount`.
     pub ena_queue_count: Option<i32>,
 }
 
 bind!(InstanceNetworkInterfaceAttachment, id::INSTANCE_NETWORK_INTERFACE_ATTACHMENT, {
-    attach_time: 0 "AttachTime",
-    attachment_id: 1 "AttachmentId",
-    delete_on_termination: 2 "DeleteOnTermination",
-    device_index: 3 "DeviceIndex",
-    status: 4 "Status",
-    network_card_index: 5 "NetworkCardIndex",
-    ena_srd_specification: 6 "EnaSrdSpecification",
-    ena_queue_count: 7 "EnaQueueCount",
+    attach_time: 0 "AttachTime", attachment_id: 1 "AttachmentId",
+    delete_on_termination: 2 "DeleteOnTermination", device_index: 3 "DeviceIndex",
+    status: 4 "Status", network_card_index: 5 "NetworkCardIndex",
+    ena_srd_specification: 6 "EnaSrdSpecification", ena_queue_count: 7 "EnaQueueCount",
 });
 
 /// `InstanceNetworkInterfaceSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceNetworkInterfaceSpecification {
-    /// `AssociatePublicIpAddress`.
     pub associate_public_ip_address: Option<bool>,
-    /// `DeleteOnTermination`.
     pub delete_on_termination: Option<bool>,
-    /// `Description`.
     pub description: Option<String>,
-    /// `DeviceIndex`.
     pub device_index: Option<i32>,
-    /// `Groups`.
     pub groups: Option<Vec<String>>,
-    /// `Ipv6AddressCount`.
     pub ipv6_address_count: Option<i32>,
-    /// `Ipv6Addresses`.
     pub ipv6_addresses: Option<Vec<InstanceIpv6Address>>,
-    /// `NetworkInterfaceId`.
     pub network_interface_id: Option<String>,
-    /// `PrivateIpAddress`.
     pub private_ip_address: Option<String>,
-    /// `PrivateIpAddresses`.
     pub private_ip_addresses: Option<Vec<PrivateIpAddressSpecification>>,
-    /// `SecondaryPrivateIpAddressCount`.
     pub secondary_private_ip_address_count: Option<i32>,
-    /// `SubnetId`.
     pub subnet_id: Option<String>,
-    /// `AssociateCarrierIpAddress`.
     pub associate_carrier_ip_address: Option<bool>,
-    /// `InterfaceType`.
     pub interface_type: Option<String>,
-    /// `NetworkCardIndex`.
     pub network_card_index: Option<i32>,
-    /// `Ipv4Prefixes`.
     pub ipv4_prefixes: Option<Vec<Ipv4PrefixSpecificationRequest>>,
-    /// `Ipv4PrefixCount`.
     pub ipv4_prefix_count: Option<i32>,
-    /// `Ipv6Prefixes`.
     pub ipv6_prefixes: Option<Vec<Ipv6PrefixSpecificationRequest>>,
-    /// `Ipv6PrefixCount`.
     pub ipv6_prefix_count: Option<i32>,
-    /// `PrimaryIpv6`.
     pub primary_ipv6: Option<bool>,
-    /// `EnaSrdSpecification`.
     pub ena_srd_specification: Option<EnaSrdSpecificationRequest>,
-    /// `ConnectionTrackingSpecification`.
     pub connection_tracking_specification: Option<ConnectionTrackingSpecificationRequest>,
-    /// `EnaQueueCount`.
     pub ena_queue_count: Option<i32>,
 }
 
 bind!(InstanceNetworkInterfaceSpecification, id::INSTANCE_NETWORK_INTERFACE_SPECIFICATION, {
     associate_public_ip_address: 0 "AssociatePublicIpAddress",
-    delete_on_termination: 1 "DeleteOnTermination",
-    description: 2 "Description",
-    device_index: 3 "DeviceIndex",
-    groups: 4 "Groups",
-    ipv6_address_count: 5 "Ipv6AddressCount",
-    ipv6_addresses: 6 "Ipv6Addresses",
-    network_interface_id: 7 "NetworkInterfaceId",
-    private_ip_address: 8 "PrivateIpAddress",
-    private_ip_addresses: 9 "PrivateIpAddresses",
+    delete_on_termination: 1 "DeleteOnTermination", description: 2 "Description",
+    device_index: 3 "DeviceIndex", groups: 4 "Groups", ipv6_address_count: 5 "Ipv6AddressCount",
+    ipv6_addresses: 6 "Ipv6Addresses", network_interface_id: 7 "NetworkInterfaceId",
+    private_ip_address: 8 "PrivateIpAddress", private_ip_addresses: 9 "PrivateIpAddresses",
     secondary_private_ip_address_count: 10 "SecondaryPrivateIpAddressCount",
-    subnet_id: 11 "SubnetId",
-    associate_carrier_ip_address: 12 "AssociateCarrierIpAddress",
-    interface_type: 13 "InterfaceType",
-    network_card_index: 14 "NetworkCardIndex",
-    ipv4_prefixes: 15 "Ipv4Prefixes",
-    ipv4_prefix_count: 16 "Ipv4PrefixCount",
-    ipv6_prefixes: 17 "Ipv6Prefixes",
-    ipv6_prefix_count: 18 "Ipv6PrefixCount",
-    primary_ipv6: 19 "PrimaryIpv6",
-    ena_srd_specification: 20 "EnaSrdSpecification",
+    subnet_id: 11 "SubnetId", associate_carrier_ip_address: 12 "AssociateCarrierIpAddress",
+    interface_type: 13 "InterfaceType", network_card_index: 14 "NetworkCardIndex",
+    ipv4_prefixes: 15 "Ipv4Prefixes", ipv4_prefix_count: 16 "Ipv4PrefixCount",
+    ipv6_prefixes: 17 "Ipv6Prefixes", ipv6_prefix_count: 18 "Ipv6PrefixCount",
+    primary_ipv6: 19 "PrimaryIpv6", ena_srd_specification: 20 "EnaSrdSpecification",
     connection_tracking_specification: 21 "ConnectionTrackingSpecification",
     ena_queue_count: 22 "EnaQueueCount",
 });
@@ -9658,7 +13517,6 @@ bind!(InstanceNetworkInterfaceSpecification, id::INSTANCE_NETWORK_INTERFACE_SPEC
 /// `InstanceNetworkPerformanceOptions` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceNetworkPerformanceOptions {
-    /// `BandwidthWeighting`.
     pub bandwidth_weighting: Option<String>,
 }
 
@@ -9669,7 +13527,6 @@ bind!(InstanceNetworkPerformanceOptions, id::INSTANCE_NETWORK_PERFORMANCE_OPTION
 /// `InstanceNetworkPerformanceOptionsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceNetworkPerformanceOptionsRequest {
-    /// `BandwidthWeighting`.
     pub bandwidth_weighting: Option<String>,
 }
 
@@ -9680,91 +13537,60 @@ bind!(InstanceNetworkPerformanceOptionsRequest, id::INSTANCE_NETWORK_PERFORMANCE
 /// `InstancePrivateIpAddress` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstancePrivateIpAddress {
-    /// `Association`.
     pub association: Option<InstanceNetworkInterfaceAssociation>,
-    /// `Primary`.
     pub primary: Option<bool>,
-    /// `PrivateDnsName`.
     pub private_dns_name: Option<String>,
-    /// `PrivateIpAddress`.
     pub private_ip_address: Option<String>,
 }
 
 bind!(InstancePrivateIpAddress, id::INSTANCE_PRIVATE_IP_ADDRESS, {
-    association: 0 "Association",
-    primary: 1 "Primary",
-    private_dns_name: 2 "PrivateDnsName",
+    association: 0 "Association", primary: 1 "Primary", private_dns_name: 2 "PrivateDnsName",
     private_ip_address: 3 "PrivateIpAddress",
 });
 
 /// `InstanceSecondaryInterface` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceSecondaryInterface {
-    /// `Attachment`.
     pub attachment: Option<InstanceSecondaryInterfaceAttachment>,
-    /// `MacAddress`.
     pub mac_address: Option<String>,
-    /// `SecondaryInterfaceId`.
     pub secondary_interface_id: Option<String>,
-    /// `OwnerId`.
     pub owner_id: Option<String>,
-    /// `PrivateIpAddresses`.
     pub private_ip_addresses: Option<Vec<InstanceSecondaryInterfacePrivateIpAddress>>,
-    /// `SourceDestCheck`.
     pub source_dest_check: Option<bool>,
-    /// `Status`.
     pub status: Option<String>,
-    /// `SecondarySubnetId`.
     pub secondary_subnet_id: Option<String>,
-    /// `SecondaryNetworkId`.
     pub secondary_network_id: Option<String>,
-    /// `InterfaceType`.
     pub interface_type: Option<String>,
 }
 
 bind!(InstanceSecondaryInterface, id::INSTANCE_SECONDARY_INTERFACE, {
-    attachment: 0 "Attachment",
-    mac_address: 1 "MacAddress",
-    secondary_interface_id: 2 "SecondaryInterfaceId",
-    owner_id: 3 "OwnerId",
-    private_ip_addresses: 4 "PrivateIpAddresses",
-    source_dest_check: 5 "SourceDestCheck",
-    status: 6 "Status",
-    secondary_subnet_id: 7 "SecondarySubnetId",
-    secondary_network_id: 8 "SecondaryNetworkId",
-    interface_type: 9 "InterfaceType",
+    attachment: 0 "Attachment", mac_address: 1 "MacAddress",
+    secondary_interface_id: 2 "SecondaryInterfaceId", owner_id: 3 "OwnerId",
+    private_ip_addresses: 4 "PrivateIpAddresses", source_dest_check: 5 "SourceDestCheck",
+    status: 6 "Status", secondary_subnet_id: 7 "SecondarySubnetId",
+    secondary_network_id: 8 "SecondaryNetworkId", interface_type: 9 "InterfaceType",
 });
 
 /// `InstanceSecondaryInterfaceAttachment` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceSecondaryInterfaceAttachment {
-    /// `AttachTime`.
     pub attach_time: Option<Time>,
-    /// `AttachmentId`.
     pub attachment_id: Option<String>,
-    /// `DeleteOnTermination`.
     pub delete_on_termination: Option<bool>,
-    /// `DeviceIndex`.
     pub device_index: Option<i32>,
-    /// `Status`.
     pub status: Option<String>,
-    /// `NetworkCardIndex`.
     pub network_card_index: Option<i32>,
 }
 
 bind!(InstanceSecondaryInterfaceAttachment, id::INSTANCE_SECONDARY_INTERFACE_ATTACHMENT, {
-    attach_time: 0 "AttachTime",
-    attachment_id: 1 "AttachmentId",
-    delete_on_termination: 2 "DeleteOnTermination",
-    device_index: 3 "DeviceIndex",
-    status: 4 "Status",
-    network_card_index: 5 "NetworkCardIndex",
+    attach_time: 0 "AttachTime", attachment_id: 1 "AttachmentId",
+    delete_on_termination: 2 "DeleteOnTermination", device_index: 3 "DeviceIndex",
+    status: 4 "Status", network_card_index: 5 "NetworkCardIndex",
 });
 
 /// `InstanceSecondaryInterfacePrivateIpAddress` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceSecondaryInterfacePrivateIpAddress {
-    /// `PrivateIpAddress`.
     pub private_ip_address: Option<String>,
 }
 
@@ -9775,7 +13601,7 @@ bind!(InstanceSecondaryInterfacePrivateIpAddress, id::INSTANCE_SECONDARY_INTERFA
 /// `InstanceSecondaryInterfacePrivateIpAddressRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceSecondaryInterfacePrivateIpAddressRequest {
-    /// `PrivateIpAddress`, required.
+    /// Required.
     pub private_ip_address: Option<String>,
 }
 
@@ -9786,271 +13612,172 @@ bind!(InstanceSecondaryInterfacePrivateIpAddressRequest, id::INSTANCE_SECONDARY_
 /// `InstanceSecondaryInterfaceSpecificationRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceSecondaryInterfaceSpecificationRequest {
-    /// `DeleteOnTermination`.
     pub delete_on_termination: Option<bool>,
-    /// `DeviceIndex`.
     pub device_index: Option<i32>,
-    /// `PrivateIpAddresses`.
     pub private_ip_addresses: Option<Vec<InstanceSecondaryInterfacePrivateIpAddressRequest>>,
-    /// `PrivateIpAddressCount`.
     pub private_ip_address_count: Option<i32>,
-    /// `SecondarySubnetId`.
     pub secondary_subnet_id: Option<String>,
-    /// `InterfaceType`.
     pub interface_type: Option<String>,
-    /// `NetworkCardIndex`.
     pub network_card_index: Option<i32>,
 }
 
 bind!(InstanceSecondaryInterfaceSpecificationRequest, id::INSTANCE_SECONDARY_INTERFACE_SPECIFICATION_REQUEST, {
-    delete_on_termination: 0 "DeleteOnTermination",
-    device_index: 1 "DeviceIndex",
+    delete_on_termination: 0 "DeleteOnTermination", device_index: 1 "DeviceIndex",
     private_ip_addresses: 2 "PrivateIpAddresses",
     private_ip_address_count: 3 "PrivateIpAddressCount",
-    secondary_subnet_id: 4 "SecondarySubnetId",
-    interface_type: 5 "InterfaceType",
+    secondary_subnet_id: 4 "SecondarySubnetId", interface_type: 5 "InterfaceType",
     network_card_index: 6 "NetworkCardIndex",
 });
 
 /// `InstanceState` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceState {
-    /// `Code`.
     pub code: Option<i32>,
-    /// `Name`.
     pub name: Option<String>,
 }
 
 bind!(InstanceState, id::INSTANCE_STATE, {
-    code: 0 "Code",
-    name: 1 "Name",
+    code: 0 "Code", name: 1 "Name",
 });
 
 /// `InstanceStateChange` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceStateChange {
-    /// `InstanceId`.
     pub instance_id: Option<String>,
-    /// `CurrentState`.
     pub current_state: Option<InstanceState>,
-    /// `PreviousState`.
     pub previous_state: Option<InstanceState>,
 }
 
 bind!(InstanceStateChange, id::INSTANCE_STATE_CHANGE, {
-    instance_id: 0 "InstanceId",
-    current_state: 1 "CurrentState",
+    instance_id: 0 "InstanceId", current_state: 1 "CurrentState",
     previous_state: 2 "PreviousState",
 });
 
 /// `InstanceStatus` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceStatus {
-    /// `AvailabilityZone`.
     pub availability_zone: Option<String>,
-    /// `AvailabilityZoneId`.
     pub availability_zone_id: Option<String>,
-    /// `OutpostArn`.
     pub outpost_arn: Option<String>,
-    /// `Operator`.
     pub operator: Option<OperatorResponse>,
-    /// `Events`.
     pub events: Option<Vec<InstanceStatusEvent>>,
-    /// `InstanceId`.
     pub instance_id: Option<String>,
-    /// `InstanceState`.
     pub instance_state: Option<InstanceState>,
-    /// `InstanceStatus`.
     pub instance_status: Option<InstanceStatusSummary>,
-    /// `SystemStatus`.
     pub system_status: Option<InstanceStatusSummary>,
-    /// `AttachedEbsStatus`.
     pub attached_ebs_status: Option<EbsStatusSummary>,
-    /// `ApplicationStatus`.
     pub application_status: Option<ApplicationStatusSummary>,
-    /// `PerformanceStatus`.
     pub performance_status: Option<PerformanceStatusSummary>,
 }
 
 bind!(InstanceStatus, id::INSTANCE_STATUS, {
-    availability_zone: 0 "AvailabilityZone",
-    availability_zone_id: 1 "AvailabilityZoneId",
-    outpost_arn: 2 "OutpostArn",
-    operator: 3 "Operator",
-    events: 4 "Events",
-    instance_id: 5 "InstanceId",
-    instance_state: 6 "InstanceState",
-    instance_status: 7 "InstanceStatus",
-    system_status: 8 "SystemStatus",
-    attached_ebs_status: 9 "AttachedEbsStatus",
-    application_status: 10 "ApplicationStatus",
+    availability_zone: 0 "AvailabilityZone", availability_zone_id: 1 "AvailabilityZoneId",
+    outpost_arn: 2 "OutpostArn", operator: 3 "Operator", events: 4 "Events",
+    instance_id: 5 "InstanceId", instance_state: 6 "InstanceState",
+    instance_status: 7 "InstanceStatus", system_status: 8 "SystemStatus",
+    attached_ebs_status: 9 "AttachedEbsStatus", application_status: 10 "ApplicationStatus",
     performance_status: 11 "PerformanceStatus",
 });
 
 /// `InstanceStatusDetails` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceStatusDetails {
-    /// `ImpairedSince`.
     pub impaired_since: Option<Time>,
-    /// `Name`.
     pub name: Option<String>,
-    /// `Status`.
     pub status: Option<String>,
 }
 
 bind!(InstanceStatusDetails, id::INSTANCE_STATUS_DETAILS, {
-    impaired_since: 0 "ImpairedSince",
-    name: 1 "Name",
-    status: 2 "Status",
+    impaired_since: 0 "ImpairedSince", name: 1 "Name", status: 2 "Status",
 });
 
 /// `InstanceStatusEvent` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceStatusEvent {
-    /// `InstanceEventId`.
     pub instance_event_id: Option<String>,
-    /// `Code`.
     pub code: Option<String>,
-    /// `Description`.
     pub description: Option<String>,
-    /// `NotAfter`.
     pub not_after: Option<Time>,
-    /// `NotBefore`.
     pub not_before: Option<Time>,
-    /// `NotBeforeDeadline`.
     pub not_before_deadline: Option<Time>,
 }
 
 bind!(InstanceStatusEvent, id::INSTANCE_STATUS_EVENT, {
-    instance_event_id: 0 "InstanceEventId",
-    code: 1 "Code",
-    description: 2 "Description",
-    not_after: 3 "NotAfter",
-    not_before: 4 "NotBefore",
-    not_before_deadline: 5 "NotBeforeDeadline",
+    instance_event_id: 0 "InstanceEventId", code: 1 "Code", description: 2 "Description",
+    not_after: 3 "NotAfter", not_before: 4 "NotBefore", not_before_deadline: 5 "NotBeforeDeadline",
 });
 
 /// `InstanceStatusSummary` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceStatusSummary {
-    /// `Details`.
     pub details: Option<Vec<InstanceStatusDetails>>,
-    /// `Status`.
     pub status: Option<String>,
 }
 
 bind!(InstanceStatusSummary, id::INSTANCE_STATUS_SUMMARY, {
-    details: 0 "Details",
-    status: 1 "Status",
+    details: 0 "Details", status: 1 "Status",
 });
 
 /// `InstanceStorageInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceStorageInfo {
-    /// `TotalSizeInGB`.
     pub total_size_in_gb: Option<i64>,
-    /// `Disks`.
     pub disks: Option<Vec<DiskInfo>>,
-    /// `NvmeSupport`.
     pub nvme_support: Option<String>,
-    /// `EncryptionSupport`.
     pub encryption_support: Option<String>,
 }
 
 bind!(InstanceStorageInfo, id::INSTANCE_STORAGE_INFO, {
-    total_size_in_gb: 0 "TotalSizeInGB",
-    disks: 1 "Disks",
-    nvme_support: 2 "NvmeSupport",
+    total_size_in_gb: 0 "TotalSizeInGB", disks: 1 "Disks", nvme_support: 2 "NvmeSupport",
     encryption_support: 3 "EncryptionSupport",
 });
 
 /// `InstanceTypeInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceTypeInfo {
-    /// `InstanceType`.
     pub instance_type: Option<String>,
-    /// `CurrentGeneration`.
     pub current_generation: Option<bool>,
-    /// `FreeTierEligible`.
     pub free_tier_eligible: Option<bool>,
-    /// `SupportedUsageClasses`.
     pub supported_usage_classes: Option<Vec<String>>,
-    /// `SupportedRootDeviceTypes`.
     pub supported_root_device_types: Option<Vec<String>>,
-    /// `SupportedVirtualizationTypes`.
     pub supported_virtualization_types: Option<Vec<String>>,
-    /// `BareMetal`.
     pub bare_metal: Option<bool>,
-    /// `Hypervisor`.
     pub hypervisor: Option<String>,
-    /// `ProcessorInfo`.
     pub processor_info: Option<ProcessorInfo>,
-    /// `VCpuInfo`.
     pub v_cpu_info: Option<VCpuInfo>,
-    /// `MemoryInfo`.
     pub memory_info: Option<MemoryInfo>,
-    /// `InstanceStorageSupported`.
     pub instance_storage_supported: Option<bool>,
-    /// `InstanceStorageInfo`.
     pub instance_storage_info: Option<InstanceStorageInfo>,
-    /// `EbsInfo`.
     pub ebs_info: Option<EbsInfo>,
-    /// `NetworkInfo`.
     pub network_info: Option<NetworkInfo>,
-    /// `GpuInfo`.
     pub gpu_info: Option<GpuInfo>,
-    /// `FpgaInfo`.
     pub fpga_info: Option<FpgaInfo>,
-    /// `PlacementGroupInfo`.
     pub placement_group_info: Option<PlacementGroupInfo>,
-    /// `InferenceAcceleratorInfo`.
     pub inference_accelerator_info: Option<InferenceAcceleratorInfo>,
-    /// `HibernationSupported`.
     pub hibernation_supported: Option<bool>,
-    /// `BurstablePerformanceSupported`.
     pub burstable_performance_supported: Option<bool>,
-    /// `DedicatedHostsSupported`.
     pub dedicated_hosts_supported: Option<bool>,
-    /// `AutoRecoverySupported`.
     pub auto_recovery_supported: Option<bool>,
-    /// `SupportedBootModes`.
     pub supported_boot_modes: Option<Vec<String>>,
-    /// `NitroEnclavesSupport`.
     pub nitro_enclaves_support: Option<String>,
-    /// `NitroTpmSupport`.
     pub nitro_tpm_support: Option<String>,
-    /// `NitroTpmInfo`.
     pub nitro_tpm_info: Option<NitroTpmInfo>,
-    /// `MediaAcceleratorInfo`.
     pub media_accelerator_info: Option<MediaAcceleratorInfo>,
-    /// `NeuronInfo`.
     pub neuron_info: Option<NeuronInfo>,
-    /// `PhcSupport`.
     pub phc_support: Option<String>,
-    /// `RebootMigrationSupport`.
     pub reboot_migration_support: Option<String>,
-    /// `SupportedInRegion`.
     pub supported_in_region: Option<bool>,
 }
 
 bind!(InstanceTypeInfo, id::INSTANCE_TYPE_INFO, {
-    instance_type: 0 "InstanceType",
-    current_generation: 1 "CurrentGeneration",
-    free_tier_eligible: 2 "FreeTierEligible",
-    supported_usage_classes: 3 "SupportedUsageClasses",
+    instance_type: 0 "InstanceType", current_generation: 1 "CurrentGeneration",
+    free_tier_eligible: 2 "FreeTierEligible", supported_usage_classes: 3 "SupportedUsageClasses",
     supported_root_device_types: 4 "SupportedRootDeviceTypes",
-    supported_virtualization_types: 5 "SupportedVirtualizationTypes",
-    bare_metal: 6 "BareMetal",
-    hypervisor: 7 "Hypervisor",
-    processor_info: 8 "ProcessorInfo",
-    v_cpu_info: 9 "VCpuInfo",
-    memory_info: 10 "MemoryInfo",
-    instance_storage_supported: 11 "InstanceStorageSupported",
-    instance_storage_info: 12 "InstanceStorageInfo",
-    ebs_info: 13 "EbsInfo",
-    network_info: 14 "NetworkInfo",
-    gpu_info: 15 "GpuInfo",
-    fpga_info: 16 "FpgaInfo",
+    supported_virtualization_types: 5 "SupportedVirtualizationTypes", bare_metal: 6 "BareMetal",
+    hypervisor: 7 "Hypervisor", processor_info: 8 "ProcessorInfo", v_cpu_info: 9 "VCpuInfo",
+    memory_info: 10 "MemoryInfo", instance_storage_supported: 11 "InstanceStorageSupported",
+    instance_storage_info: 12 "InstanceStorageInfo", ebs_info: 13 "EbsInfo",
+    network_info: 14 "NetworkInfo", gpu_info: 15 "GpuInfo", fpga_info: 16 "FpgaInfo",
     placement_group_info: 17 "PlacementGroupInfo",
     inference_accelerator_info: 18 "InferenceAcceleratorInfo",
     hibernation_supported: 19 "HibernationSupported",
@@ -10058,12 +13785,9 @@ bind!(InstanceTypeInfo, id::INSTANCE_TYPE_INFO, {
     dedicated_hosts_supported: 21 "DedicatedHostsSupported",
     auto_recovery_supported: 22 "AutoRecoverySupported",
     supported_boot_modes: 23 "SupportedBootModes",
-    nitro_enclaves_support: 24 "NitroEnclavesSupport",
-    nitro_tpm_support: 25 "NitroTpmSupport",
-    nitro_tpm_info: 26 "NitroTpmInfo",
-    media_accelerator_info: 27 "MediaAcceleratorInfo",
-    neuron_info: 28 "NeuronInfo",
-    phc_support: 29 "PhcSupport",
+    nitro_enclaves_support: 24 "NitroEnclavesSupport", nitro_tpm_support: 25 "NitroTpmSupport",
+    nitro_tpm_info: 26 "NitroTpmInfo", media_accelerator_info: 27 "MediaAcceleratorInfo",
+    neuron_info: 28 "NeuronInfo", phc_support: 29 "PhcSupport",
     reboot_migration_support: 30 "RebootMigrationSupport",
     supported_in_region: 31 "SupportedInRegion",
 });
@@ -10071,7 +13795,6 @@ bind!(InstanceTypeInfo, id::INSTANCE_TYPE_INFO, {
 /// `InstanceTypeItem` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceTypeItem {
-    /// `InstanceType`.
     pub instance_type: Option<String>,
 }
 
@@ -10082,9 +13805,7 @@ bind!(InstanceTypeItem, id::INSTANCE_TYPE_ITEM, {
 /// `InstanceTypeSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceTypeSpecification {
-    /// `SupportedInstanceTypes`.
     pub supported_instance_types: Option<Vec<InstanceTypeItem>>,
-    /// `UnsupportedInstanceTypes`.
     pub unsupported_instance_types: Option<Vec<InstanceTypeItem>>,
 }
 
@@ -10096,84 +13817,129 @@ bind!(InstanceTypeSpecification, id::INSTANCE_TYPE_SPECIFICATION, {
 /// `InternetGateway` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InternetGateway {
-    /// `Attachments`.
     pub attachments: Option<Vec<InternetGatewayAttachment>>,
-    /// `InternetGatewayId`.
     pub internet_gateway_id: Option<String>,
-    /// `OwnerId`.
     pub owner_id: Option<String>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
 }
 
 bind!(InternetGateway, id::INTERNET_GATEWAY, {
-    attachments: 0 "Attachments",
-    internet_gateway_id: 1 "InternetGatewayId",
-    owner_id: 2 "OwnerId",
-    tags: 3 "Tags",
+    attachments: 0 "Attachments", internet_gateway_id: 1 "InternetGatewayId",
+    owner_id: 2 "OwnerId", tags: 3 "Tags",
 });
 
 /// `InternetGatewayAttachment` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InternetGatewayAttachment {
-    /// `State`.
     pub state: Option<String>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
 }
 
 bind!(InternetGatewayAttachment, id::INTERNET_GATEWAY_ATTACHMENT, {
-    state: 0 "State",
-    vpc_id: 1 "VpcId",
+    state: 0 "State", vpc_id: 1 "VpcId",
 });
 
 /// `IpPermission` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IpPermission {
-    /// `IpProtocol`.
     pub ip_protocol: Option<String>,
-    /// `FromPort`.
     pub from_port: Option<i32>,
-    /// `ToPort`.
     pub to_port: Option<i32>,
-    /// `UserIdGroupPairs`.
     pub user_id_group_pairs: Option<Vec<UserIdGroupPair>>,
-    /// `IpRanges`.
     pub ip_ranges: Option<Vec<IpRange>>,
-    /// `Ipv6Ranges`.
     pub ipv6_ranges: Option<Vec<Ipv6Range>>,
-    /// `PrefixListIds`.
     pub prefix_list_ids: Option<Vec<PrefixListId>>,
 }
 
 bind!(IpPermission, id::IP_PERMISSION, {
-    ip_protocol: 0 "IpProtocol",
-    from_port: 1 "FromPort",
-    to_port: 2 "ToPort",
-    user_id_group_pairs: 3 "UserIdGroupPairs",
-    ip_ranges: 4 "IpRanges",
-    ipv6_ranges: 5 "Ipv6Ranges",
-    prefix_list_ids: 6 "PrefixListIds",
+    ip_protocol: 0 "IpProtocol", from_port: 1 "FromPort", to_port: 2 "ToPort",
+    user_id_group_pairs: 3 "UserIdGroupPairs", ip_ranges: 4 "IpRanges",
+    ipv6_ranges: 5 "Ipv6Ranges", prefix_list_ids: 6 "PrefixListIds",
 });
 
 /// `IpRange` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IpRange {
-    /// `Description`.
     pub description: Option<String>,
-    /// `CidrIp`.
     pub cidr_ip: Option<String>,
 }
 
 bind!(IpRange, id::IP_RANGE, {
-    description: 0 "Description",
-    cidr_ip: 1 "CidrIp",
+    description: 0 "Description", cidr_ip: 1 "CidrIp",
+});
+
+/// `IpamPool` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IpamPool {
+    pub owner_id: Option<String>,
+    pub ipam_pool_id: Option<String>,
+    pub source_ipam_pool_id: Option<String>,
+    pub ipam_pool_arn: Option<String>,
+    pub ipam_scope_arn: Option<String>,
+    pub ipam_scope_type: Option<String>,
+    pub ipam_arn: Option<String>,
+    pub ipam_region: Option<String>,
+    pub locale: Option<String>,
+    pub pool_depth: Option<i32>,
+    pub state: Option<String>,
+    pub state_message: Option<String>,
+    pub description: Option<String>,
+    pub auto_import: Option<bool>,
+    pub publicly_advertisable: Option<bool>,
+    pub address_family: Option<String>,
+    pub allocation_min_netmask_length: Option<i32>,
+    pub allocation_max_netmask_length: Option<i32>,
+    pub allocation_default_netmask_length: Option<i32>,
+    pub allocation_resource_tags: Option<Vec<IpamResourceTag>>,
+    pub tags: Option<Vec<Tag>>,
+    pub aws_service: Option<String>,
+    pub public_ip_source: Option<String>,
+    pub source_resource: Option<IpamPoolSourceResource>,
+}
+
+bind!(IpamPool, id::IPAM_POOL, {
+    owner_id: 0 "OwnerId", ipam_pool_id: 1 "IpamPoolId", source_ipam_pool_id: 2 "SourceIpamPoolId",
+    ipam_pool_arn: 3 "IpamPoolArn", ipam_scope_arn: 4 "IpamScopeArn",
+    ipam_scope_type: 5 "IpamScopeType", ipam_arn: 6 "IpamArn", ipam_region: 7 "IpamRegion",
+    locale: 8 "Locale", pool_depth: 9 "PoolDepth", state: 10 "State",
+    state_message: 11 "StateMessage", description: 12 "Description", auto_import: 13 "AutoImport",
+    publicly_advertisable: 14 "PubliclyAdvertisable", address_family: 15 "AddressFamily",
+    allocation_min_netmask_length: 16 "AllocationMinNetmaskLength",
+    allocation_max_netmask_length: 17 "AllocationMaxNetmaskLength",
+    allocation_default_netmask_length: 18 "AllocationDefaultNetmaskLength",
+    allocation_resource_tags: 19 "AllocationResourceTags", tags: 20 "Tags",
+    aws_service: 21 "AwsService", public_ip_source: 22 "PublicIpSource",
+    source_resource: 23 "SourceResource",
+});
+
+/// `IpamPoolSourceResource` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IpamPoolSourceResource {
+    pub resource_id: Option<String>,
+    pub resource_type: Option<String>,
+    pub resource_region: Option<String>,
+    pub resource_owner: Option<String>,
+}
+
+bind!(IpamPoolSourceResource, id::IPAM_POOL_SOURCE_RESOURCE, {
+    resource_id: 0 "ResourceId", resource_type: 1 "ResourceType",
+    resource_region: 2 "ResourceRegion", resource_owner: 3 "ResourceOwner",
+});
+
+/// `IpamResourceTag` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IpamResourceTag {
+    pub key: Option<String>,
+    pub value: Option<String>,
+}
+
+bind!(IpamResourceTag, id::IPAM_RESOURCE_TAG, {
+    key: 0 "Key", value: 1 "Value",
 });
 
 /// `Ipv4PrefixSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ipv4PrefixSpecification {
-    /// `Ipv4Prefix`.
     pub ipv4_prefix: Option<String>,
 }
 
@@ -10184,7 +13950,6 @@ bind!(Ipv4PrefixSpecification, id::IPV4_PREFIX_SPECIFICATION, {
 /// `Ipv4PrefixSpecificationRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ipv4PrefixSpecificationRequest {
-    /// `Ipv4Prefix`.
     pub ipv4_prefix: Option<String>,
 }
 
@@ -10192,10 +13957,19 @@ bind!(Ipv4PrefixSpecificationRequest, id::IPV4_PREFIX_SPECIFICATION_REQUEST, {
     ipv4_prefix: 0 "Ipv4Prefix",
 });
 
+/// `Ipv6CidrBlock` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ipv6CidrBlock {
+    pub ipv6_cidr_block: Option<String>,
+}
+
+bind!(Ipv6CidrBlock, id::IPV6_CIDR_BLOCK, {
+    ipv6_cidr_block: 0 "Ipv6CidrBlock",
+});
+
 /// `Ipv6PrefixSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ipv6PrefixSpecification {
-    /// `Ipv6Prefix`.
     pub ipv6_prefix: Option<String>,
 }
 
@@ -10206,7 +13980,6 @@ bind!(Ipv6PrefixSpecification, id::IPV6_PREFIX_SPECIFICATION, {
 /// `Ipv6PrefixSpecificationRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ipv6PrefixSpecificationRequest {
-    /// `Ipv6Prefix`.
     pub ipv6_prefix: Option<String>,
 }
 
@@ -10217,38 +13990,58 @@ bind!(Ipv6PrefixSpecificationRequest, id::IPV6_PREFIX_SPECIFICATION_REQUEST, {
 /// `Ipv6Range` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ipv6Range {
-    /// `Description`.
     pub description: Option<String>,
-    /// `CidrIpv6`.
     pub cidr_ipv6: Option<String>,
 }
 
 bind!(Ipv6Range, id::IPV6_RANGE, {
-    description: 0 "Description",
-    cidr_ipv6: 1 "CidrIpv6",
+    description: 0 "Description", cidr_ipv6: 1 "CidrIpv6",
+});
+
+/// `KeyPairInfo` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyPairInfo {
+    pub key_pair_id: Option<String>,
+    pub key_type: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub public_key: Option<String>,
+    pub create_time: Option<Time>,
+    pub key_name: Option<String>,
+    pub key_fingerprint: Option<String>,
+}
+
+bind!(KeyPairInfo, id::KEY_PAIR_INFO, {
+    key_pair_id: 0 "KeyPairId", key_type: 1 "KeyType", tags: 2 "Tags", public_key: 3 "PublicKey",
+    create_time: 4 "CreateTime", key_name: 5 "KeyName", key_fingerprint: 6 "KeyFingerprint",
+});
+
+/// `LastError` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LastError {
+    pub message: Option<String>,
+    pub code: Option<String>,
+}
+
+bind!(LastError, id::LAST_ERROR, {
+    message: 0 "Message", code: 1 "Code",
 });
 
 /// `LaunchTemplateSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LaunchTemplateSpecification {
-    /// `LaunchTemplateId`.
     pub launch_template_id: Option<String>,
-    /// `LaunchTemplateName`.
     pub launch_template_name: Option<String>,
-    /// `Version`.
     pub version: Option<String>,
 }
 
 bind!(LaunchTemplateSpecification, id::LAUNCH_TEMPLATE_SPECIFICATION, {
-    launch_template_id: 0 "LaunchTemplateId",
-    launch_template_name: 1 "LaunchTemplateName",
+    launch_template_id: 0 "LaunchTemplateId", launch_template_name: 1 "LaunchTemplateName",
     version: 2 "Version",
 });
 
 /// `LicenseConfiguration` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LicenseConfiguration {
-    /// `LicenseConfigurationArn`.
     pub license_configuration_arn: Option<String>,
 }
 
@@ -10259,7 +14052,6 @@ bind!(LicenseConfiguration, id::LICENSE_CONFIGURATION, {
 /// `LicenseConfigurationRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LicenseConfigurationRequest {
-    /// `LicenseConfigurationArn`.
     pub license_configuration_arn: Option<String>,
 }
 
@@ -10267,44 +14059,59 @@ bind!(LicenseConfigurationRequest, id::LICENSE_CONFIGURATION_REQUEST, {
     license_configuration_arn: 0 "LicenseConfigurationArn",
 });
 
+/// `ManagedPrefixList` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ManagedPrefixList {
+    pub prefix_list_id: Option<String>,
+    pub address_family: Option<String>,
+    pub state: Option<String>,
+    pub state_message: Option<String>,
+    pub prefix_list_arn: Option<String>,
+    pub prefix_list_name: Option<String>,
+    pub max_entries: Option<i32>,
+    pub version: Option<i64>,
+    pub tags: Option<Vec<Tag>>,
+    pub owner_id: Option<String>,
+    pub ipam_prefix_list_resolver_target_id: Option<String>,
+    pub ipam_prefix_list_resolver_sync_enabled: Option<bool>,
+}
+
+bind!(ManagedPrefixList, id::MANAGED_PREFIX_LIST, {
+    prefix_list_id: 0 "PrefixListId", address_family: 1 "AddressFamily", state: 2 "State",
+    state_message: 3 "StateMessage", prefix_list_arn: 4 "PrefixListArn",
+    prefix_list_name: 5 "PrefixListName", max_entries: 6 "MaxEntries", version: 7 "Version",
+    tags: 8 "Tags", owner_id: 9 "OwnerId",
+    ipam_prefix_list_resolver_target_id: 10 "IpamPrefixListResolverTargetId",
+    ipam_prefix_list_resolver_sync_enabled: 11 "IpamPrefixListResolverSyncEnabled",
+});
+
 /// `MediaAcceleratorInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MediaAcceleratorInfo {
-    /// `Accelerators`.
     pub accelerators: Option<Vec<MediaDeviceInfo>>,
-    /// `TotalMediaMemoryInMiB`.
     pub total_media_memory_in_mi_b: Option<i32>,
 }
 
 bind!(MediaAcceleratorInfo, id::MEDIA_ACCELERATOR_INFO, {
-    accelerators: 0 "Accelerators",
-    total_media_memory_in_mi_b: 1 "TotalMediaMemoryInMiB",
+    accelerators: 0 "Accelerators", total_media_memory_in_mi_b: 1 "TotalMediaMemoryInMiB",
 });
 
 /// `MediaDeviceInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MediaDeviceInfo {
-    /// `Count`.
     pub count: Option<i32>,
-    /// `Name`.
     pub name: Option<String>,
-    /// `Manufacturer`.
     pub manufacturer: Option<String>,
-    /// `MemoryInfo`.
     pub memory_info: Option<MediaDeviceMemoryInfo>,
 }
 
 bind!(MediaDeviceInfo, id::MEDIA_DEVICE_INFO, {
-    count: 0 "Count",
-    name: 1 "Name",
-    manufacturer: 2 "Manufacturer",
-    memory_info: 3 "MemoryInfo",
+    count: 0 "Count", name: 1 "Name", manufacturer: 2 "Manufacturer", memory_info: 3 "MemoryInfo",
 });
 
 /// `MediaDeviceMemoryInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MediaDeviceMemoryInfo {
-    /// `SizeInMiB`.
     pub size_in_mi_b: Option<i32>,
 }
 
@@ -10315,7 +14122,6 @@ bind!(MediaDeviceMemoryInfo, id::MEDIA_DEVICE_MEMORY_INFO, {
 /// `MemoryInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemoryInfo {
-    /// `SizeInMiB`.
     pub size_in_mi_b: Option<i64>,
 }
 
@@ -10323,48 +14129,315 @@ bind!(MemoryInfo, id::MEMORY_INFO, {
     size_in_mi_b: 0 "SizeInMiB",
 });
 
+/// `ModifyInstanceAttributeRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstanceAttributeRequest {
+    pub source_dest_check: Option<AttributeBooleanValue>,
+    pub enclave_options: Option<EnclaveOptionsRequest>,
+    pub disable_api_stop: Option<AttributeBooleanValue>,
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub instance_id: Option<String>,
+    pub attribute: Option<String>,
+    pub value: Option<Sensitive>,
+    pub block_device_mappings: Option<Vec<InstanceBlockDeviceMappingSpecification>>,
+    pub disable_api_termination: Option<AttributeBooleanValue>,
+    pub instance_type: Option<AttributeValue>,
+    pub kernel: Option<AttributeValue>,
+    pub ramdisk: Option<AttributeValue>,
+    pub user_data: Option<SecureBlobAttributeValue>,
+    pub instance_initiated_shutdown_behavior: Option<AttributeValue>,
+    pub groups: Option<Vec<String>>,
+    pub ebs_optimized: Option<AttributeBooleanValue>,
+    pub sriov_net_support: Option<AttributeValue>,
+    pub ena_support: Option<AttributeBooleanValue>,
+}
+
+bind!(ModifyInstanceAttributeRequest, id::MODIFY_INSTANCE_ATTRIBUTE_REQUEST, {
+    source_dest_check: 0 "SourceDestCheck", enclave_options: 1 "EnclaveOptions",
+    disable_api_stop: 2 "DisableApiStop", dry_run: 3 "DryRun", instance_id: 4 "InstanceId",
+    attribute: 5 "Attribute", value: 6 "Value", block_device_mappings: 7 "BlockDeviceMappings",
+    disable_api_termination: 8 "DisableApiTermination", instance_type: 9 "InstanceType",
+    kernel: 10 "Kernel", ramdisk: 11 "Ramdisk", user_data: 12 "UserData",
+    instance_initiated_shutdown_behavior: 13 "InstanceInitiatedShutdownBehavior",
+    groups: 14 "Groups", ebs_optimized: 15 "EbsOptimized", sriov_net_support: 16 "SriovNetSupport",
+    ena_support: 17 "EnaSupport",
+});
+
+/// `ModifyManagedPrefixListRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyManagedPrefixListRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub prefix_list_id: Option<String>,
+    pub current_version: Option<i64>,
+    pub prefix_list_name: Option<String>,
+    pub add_entries: Option<Vec<AddPrefixListEntry>>,
+    pub remove_entries: Option<Vec<RemovePrefixListEntry>>,
+    pub max_entries: Option<i32>,
+    pub ipam_prefix_list_resolver_sync_enabled: Option<bool>,
+}
+
+bind!(ModifyManagedPrefixListRequest, id::MODIFY_MANAGED_PREFIX_LIST_REQUEST, {
+    dry_run: 0 "DryRun", prefix_list_id: 1 "PrefixListId", current_version: 2 "CurrentVersion",
+    prefix_list_name: 3 "PrefixListName", add_entries: 4 "AddEntries",
+    remove_entries: 5 "RemoveEntries", max_entries: 6 "MaxEntries",
+    ipam_prefix_list_resolver_sync_enabled: 7 "IpamPrefixListResolverSyncEnabled",
+});
+
+/// `ModifyManagedPrefixListResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyManagedPrefixListResult {
+    pub prefix_list: Option<ManagedPrefixList>,
+}
+
+bind!(ModifyManagedPrefixListResult, id::MODIFY_MANAGED_PREFIX_LIST_RESULT, {
+    prefix_list: 0 "PrefixList",
+});
+
+/// `ModifyNetworkInterfaceAttributeRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyNetworkInterfaceAttributeRequest {
+    pub ena_srd_specification: Option<EnaSrdSpecification>,
+    pub enable_primary_ipv6: Option<bool>,
+    pub connection_tracking_specification: Option<ConnectionTrackingSpecificationRequest>,
+    pub associate_public_ip_address: Option<bool>,
+    pub associated_subnet_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub network_interface_id: Option<String>,
+    pub description: Option<AttributeValue>,
+    pub source_dest_check: Option<AttributeBooleanValue>,
+    pub groups: Option<Vec<String>>,
+    pub attachment: Option<NetworkInterfaceAttachmentChanges>,
+}
+
+bind!(ModifyNetworkInterfaceAttributeRequest, id::MODIFY_NETWORK_INTERFACE_ATTRIBUTE_REQUEST, {
+    ena_srd_specification: 0 "EnaSrdSpecification", enable_primary_ipv6: 1 "EnablePrimaryIpv6",
+    connection_tracking_specification: 2 "ConnectionTrackingSpecification",
+    associate_public_ip_address: 3 "AssociatePublicIpAddress",
+    associated_subnet_ids: 4 "AssociatedSubnetIds", dry_run: 5 "DryRun",
+    network_interface_id: 6 "NetworkInterfaceId", description: 7 "Description",
+    source_dest_check: 8 "SourceDestCheck", groups: 9 "Groups", attachment: 10 "Attachment",
+});
+
+/// `ModifySecurityGroupRulesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifySecurityGroupRulesRequest {
+    /// Required.
+    pub group_id: Option<String>,
+    /// Required.
+    pub security_group_rules: Option<Vec<SecurityGroupRuleUpdate>>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(ModifySecurityGroupRulesRequest, id::MODIFY_SECURITY_GROUP_RULES_REQUEST, {
+    group_id: 0 "GroupId", security_group_rules: 1 "SecurityGroupRules", dry_run: 2 "DryRun",
+});
+
+/// `ModifySecurityGroupRulesResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifySecurityGroupRulesResult {
+    pub r#return: Option<bool>,
+}
+
+bind!(ModifySecurityGroupRulesResult, id::MODIFY_SECURITY_GROUP_RULES_RESULT, {
+    r#return: 0 "Return",
+});
+
+/// `ModifySubnetAttributeRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifySubnetAttributeRequest {
+    pub assign_ipv6_address_on_creation: Option<AttributeBooleanValue>,
+    pub map_public_ip_on_launch: Option<AttributeBooleanValue>,
+    /// Required.
+    pub subnet_id: Option<String>,
+    pub map_customer_owned_ip_on_launch: Option<AttributeBooleanValue>,
+    pub customer_owned_ipv4_pool: Option<String>,
+    pub enable_dns64: Option<AttributeBooleanValue>,
+    pub private_dns_hostname_type_on_launch: Option<String>,
+    pub enable_resource_name_dns_a_record_on_launch: Option<AttributeBooleanValue>,
+    pub enable_resource_name_dns_aaaa_record_on_launch: Option<AttributeBooleanValue>,
+    pub enable_lni_at_device_index: Option<i32>,
+    pub disable_lni_at_device_index: Option<AttributeBooleanValue>,
+}
+
+bind!(ModifySubnetAttributeRequest, id::MODIFY_SUBNET_ATTRIBUTE_REQUEST, {
+    assign_ipv6_address_on_creation: 0 "AssignIpv6AddressOnCreation",
+    map_public_ip_on_launch: 1 "MapPublicIpOnLaunch", subnet_id: 2 "SubnetId",
+    map_customer_owned_ip_on_launch: 3 "MapCustomerOwnedIpOnLaunch",
+    customer_owned_ipv4_pool: 4 "CustomerOwnedIpv4Pool", enable_dns64: 5 "EnableDns64",
+    private_dns_hostname_type_on_launch: 6 "PrivateDnsHostnameTypeOnLaunch",
+    enable_resource_name_dns_a_record_on_launch: 7 "EnableResourceNameDnsARecordOnLaunch",
+    enable_resource_name_dns_aaaa_record_on_launch: 8 "EnableResourceNameDnsAAAARecordOnLaunch",
+    enable_lni_at_device_index: 9 "EnableLniAtDeviceIndex",
+    disable_lni_at_device_index: 10 "DisableLniAtDeviceIndex",
+});
+
+/// `ModifyVpcAttributeRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcAttributeRequest {
+    pub enable_dns_hostnames: Option<AttributeBooleanValue>,
+    pub enable_dns_support: Option<AttributeBooleanValue>,
+    /// Required.
+    pub vpc_id: Option<String>,
+    pub enable_network_address_usage_metrics: Option<AttributeBooleanValue>,
+}
+
+bind!(ModifyVpcAttributeRequest, id::MODIFY_VPC_ATTRIBUTE_REQUEST, {
+    enable_dns_hostnames: 0 "EnableDnsHostnames", enable_dns_support: 1 "EnableDnsSupport",
+    vpc_id: 2 "VpcId", enable_network_address_usage_metrics: 3 "EnableNetworkAddressUsageMetrics",
+});
+
 /// `Monitoring` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Monitoring {
-    /// `MetricCategoryIds`.
     pub metric_category_ids: Option<Vec<String>>,
-    /// `State`.
     pub state: Option<String>,
 }
 
 bind!(Monitoring, id::MONITORING, {
-    metric_category_ids: 0 "MetricCategoryIds",
-    state: 1 "State",
+    metric_category_ids: 0 "MetricCategoryIds", state: 1 "State",
+});
+
+/// `NatGateway` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NatGateway {
+    pub create_time: Option<Time>,
+    pub delete_time: Option<Time>,
+    pub failure_code: Option<String>,
+    pub failure_message: Option<String>,
+    pub nat_gateway_addresses: Option<Vec<NatGatewayAddress>>,
+    pub nat_gateway_id: Option<String>,
+    pub provisioned_bandwidth: Option<ProvisionedBandwidth>,
+    pub state: Option<String>,
+    pub subnet_id: Option<String>,
+    pub vpc_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub connectivity_type: Option<String>,
+    pub availability_mode: Option<String>,
+    pub auto_scaling_ips: Option<String>,
+    pub auto_provision_zones: Option<String>,
+    pub attached_appliances: Option<Vec<NatGatewayAttachedAppliance>>,
+    pub route_table_id: Option<String>,
+}
+
+bind!(NatGateway, id::NAT_GATEWAY, {
+    create_time: 0 "CreateTime", delete_time: 1 "DeleteTime", failure_code: 2 "FailureCode",
+    failure_message: 3 "FailureMessage", nat_gateway_addresses: 4 "NatGatewayAddresses",
+    nat_gateway_id: 5 "NatGatewayId", provisioned_bandwidth: 6 "ProvisionedBandwidth",
+    state: 7 "State", subnet_id: 8 "SubnetId", vpc_id: 9 "VpcId", tags: 10 "Tags",
+    connectivity_type: 11 "ConnectivityType", availability_mode: 12 "AvailabilityMode",
+    auto_scaling_ips: 13 "AutoScalingIps", auto_provision_zones: 14 "AutoProvisionZones",
+    attached_appliances: 15 "AttachedAppliances", route_table_id: 16 "RouteTableId",
+});
+
+/// `NatGatewayAddress` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NatGatewayAddress {
+    pub allocation_id: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub private_ip: Option<String>,
+    pub public_ip: Option<String>,
+    pub association_id: Option<String>,
+    pub is_primary: Option<bool>,
+    pub failure_message: Option<String>,
+    pub status: Option<String>,
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+}
+
+bind!(NatGatewayAddress, id::NAT_GATEWAY_ADDRESS, {
+    allocation_id: 0 "AllocationId", network_interface_id: 1 "NetworkInterfaceId",
+    private_ip: 2 "PrivateIp", public_ip: 3 "PublicIp", association_id: 4 "AssociationId",
+    is_primary: 5 "IsPrimary", failure_message: 6 "FailureMessage", status: 7 "Status",
+    availability_zone: 8 "AvailabilityZone", availability_zone_id: 9 "AvailabilityZoneId",
+});
+
+/// `NatGatewayAttachedAppliance` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NatGatewayAttachedAppliance {
+    pub r#type: Option<String>,
+    pub appliance_arn: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub attachment_state: Option<String>,
+    pub modification_state: Option<String>,
+    pub failure_code: Option<String>,
+    pub failure_message: Option<String>,
+}
+
+bind!(NatGatewayAttachedAppliance, id::NAT_GATEWAY_ATTACHED_APPLIANCE, {
+    r#type: 0 "Type", appliance_arn: 1 "ApplianceArn", vpc_endpoint_id: 2 "VpcEndpointId",
+    attachment_state: 3 "AttachmentState", modification_state: 4 "ModificationState",
+    failure_code: 5 "FailureCode", failure_message: 6 "FailureMessage",
+});
+
+/// `NetworkAcl` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkAcl {
+    pub associations: Option<Vec<NetworkAclAssociation>>,
+    pub entries: Option<Vec<NetworkAclEntry>>,
+    pub is_default: Option<bool>,
+    pub network_acl_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_id: Option<String>,
+    pub owner_id: Option<String>,
+}
+
+bind!(NetworkAcl, id::NETWORK_ACL, {
+    associations: 0 "Associations", entries: 1 "Entries", is_default: 2 "IsDefault",
+    network_acl_id: 3 "NetworkAclId", tags: 4 "Tags", vpc_id: 5 "VpcId", owner_id: 6 "OwnerId",
+});
+
+/// `NetworkAclAssociation` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkAclAssociation {
+    pub network_acl_association_id: Option<String>,
+    pub network_acl_id: Option<String>,
+    pub subnet_id: Option<String>,
+}
+
+bind!(NetworkAclAssociation, id::NETWORK_ACL_ASSOCIATION, {
+    network_acl_association_id: 0 "NetworkAclAssociationId", network_acl_id: 1 "NetworkAclId",
+    subnet_id: 2 "SubnetId",
+});
+
+/// `NetworkAclEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkAclEntry {
+    pub cidr_block: Option<String>,
+    pub egress: Option<bool>,
+    pub icmp_type_code: Option<IcmpTypeCode>,
+    pub ipv6_cidr_block: Option<String>,
+    pub port_range: Option<PortRange>,
+    pub protocol: Option<String>,
+    pub rule_action: Option<String>,
+    pub rule_number: Option<i32>,
+}
+
+bind!(NetworkAclEntry, id::NETWORK_ACL_ENTRY, {
+    cidr_block: 0 "CidrBlock", egress: 1 "Egress", icmp_type_code: 2 "IcmpTypeCode",
+    ipv6_cidr_block: 3 "Ipv6CidrBlock", port_range: 4 "PortRange", protocol: 5 "Protocol",
+    rule_action: 6 "RuleAction", rule_number: 7 "RuleNumber",
 });
 
 /// `NetworkCardInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkCardInfo {
-    /// `NetworkCardIndex`.
     pub network_card_index: Option<i32>,
-    /// `NetworkPerformance`.
     pub network_performance: Option<String>,
-    /// `MaximumNetworkInterfaces`.
     pub maximum_network_interfaces: Option<i32>,
-    /// `AdditionalFlexibleNetworkInterfaces`.
     pub additional_flexible_network_interfaces: Option<i32>,
-    /// `BaselineBandwidthInGbps`.
     pub baseline_bandwidth_in_gbps: Option<f64>,
-    /// `PeakBandwidthInGbps`.
     pub peak_bandwidth_in_gbps: Option<f64>,
-    /// `DefaultEnaQueueCountPerInterface`.
     pub default_ena_queue_count_per_interface: Option<i32>,
-    /// `MaximumEnaQueueCount`.
     pub maximum_ena_queue_count: Option<i32>,
-    /// `MaximumEnaQueueCountPerInterface`.
     pub maximum_ena_queue_count_per_interface: Option<i32>,
-    /// `InterfaceTypes`.
     pub interface_types: Option<Vec<String>>,
 }
 
 bind!(NetworkCardInfo, id::NETWORK_CARD_INFO, {
-    network_card_index: 0 "NetworkCardIndex",
-    network_performance: 1 "NetworkPerformance",
+    network_card_index: 0 "NetworkCardIndex", network_performance: 1 "NetworkPerformance",
     maximum_network_interfaces: 2 "MaximumNetworkInterfaces",
     additional_flexible_network_interfaces: 3 "AdditionalFlexibleNetworkInterfaces",
     baseline_bandwidth_in_gbps: 4 "BaselineBandwidthInGbps",
@@ -10378,43 +14451,24 @@ bind!(NetworkCardInfo, id::NETWORK_CARD_INFO, {
 /// `NetworkInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInfo {
-    /// `NetworkPerformance`.
     pub network_performance: Option<String>,
-    /// `MaximumNetworkInterfaces`.
     pub maximum_network_interfaces: Option<i32>,
-    /// `MaximumNetworkCards`.
     pub maximum_network_cards: Option<i32>,
-    /// `DefaultNetworkCardIndex`.
     pub default_network_card_index: Option<i32>,
-    /// `NetworkCards`.
     pub network_cards: Option<Vec<NetworkCardInfo>>,
-    /// `Ipv4AddressesPerInterface`.
     pub ipv4_addresses_per_interface: Option<i32>,
-    /// `Ipv6AddressesPerInterface`.
     pub ipv6_addresses_per_interface: Option<i32>,
-    /// `Ipv6Supported`.
     pub ipv6_supported: Option<bool>,
-    /// `EnaSupport`.
     pub ena_support: Option<String>,
-    /// `EfaSupported`.
     pub efa_supported: Option<bool>,
-    /// `EfaInfo`.
     pub efa_info: Option<EfaInfo>,
-    /// `EncryptionInTransitSupported`.
     pub encryption_in_transit_supported: Option<bool>,
-    /// `EnaSrdSupported`.
     pub ena_srd_supported: Option<bool>,
-    /// `BandwidthWeightings`.
     pub bandwidth_weightings: Option<Vec<String>>,
-    /// `FlexibleEnaQueuesSupport`.
     pub flexible_ena_queues_support: Option<String>,
-    /// `ConnectionTrackingConfiguration`.
     pub connection_tracking_configuration: Option<DefaultConnectionTrackingConfiguration>,
-    /// `SecondaryNetworkSupported`.
     pub secondary_network_supported: Option<bool>,
-    /// `MaximumSecondaryNetworkInterfaces`.
     pub maximum_secondary_network_interfaces: Option<i32>,
-    /// `Ipv4AddressesPerSecondaryInterface`.
     pub ipv4_addresses_per_secondary_interface: Option<i32>,
 }
 
@@ -10422,17 +14476,12 @@ bind!(NetworkInfo, id::NETWORK_INFO, {
     network_performance: 0 "NetworkPerformance",
     maximum_network_interfaces: 1 "MaximumNetworkInterfaces",
     maximum_network_cards: 2 "MaximumNetworkCards",
-    default_network_card_index: 3 "DefaultNetworkCardIndex",
-    network_cards: 4 "NetworkCards",
+    default_network_card_index: 3 "DefaultNetworkCardIndex", network_cards: 4 "NetworkCards",
     ipv4_addresses_per_interface: 5 "Ipv4AddressesPerInterface",
-    ipv6_addresses_per_interface: 6 "Ipv6AddressesPerInterface",
-    ipv6_supported: 7 "Ipv6Supported",
-    ena_support: 8 "EnaSupport",
-    efa_supported: 9 "EfaSupported",
-    efa_info: 10 "EfaInfo",
+    ipv6_addresses_per_interface: 6 "Ipv6AddressesPerInterface", ipv6_supported: 7 "Ipv6Supported",
+    ena_support: 8 "EnaSupport", efa_supported: 9 "EfaSupported", efa_info: 10 "EfaInfo",
     encryption_in_transit_supported: 11 "EncryptionInTransitSupported",
-    ena_srd_supported: 12 "EnaSrdSupported",
-    bandwidth_weightings: 13 "BandwidthWeightings",
+    ena_srd_supported: 12 "EnaSrdSupported", bandwidth_weightings: 13 "BandwidthWeightings",
     flexible_ena_queues_support: 14 "FlexibleEnaQueuesSupport",
     connection_tracking_configuration: 15 "ConnectionTrackingConfiguration",
     secondary_network_supported: 16 "SecondaryNetworkSupported",
@@ -10443,249 +14492,167 @@ bind!(NetworkInfo, id::NETWORK_INFO, {
 /// `NetworkInterface` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInterface {
-    /// `Association`.
     pub association: Option<NetworkInterfaceAssociation>,
-    /// `Attachment`.
     pub attachment: Option<NetworkInterfaceAttachment>,
-    /// `AvailabilityZone`.
     pub availability_zone: Option<String>,
-    /// `ConnectionTrackingConfiguration`.
     pub connection_tracking_configuration: Option<ConnectionTrackingConfiguration>,
-    /// `Description`.
     pub description: Option<String>,
-    /// `Groups`.
     pub groups: Option<Vec<GroupIdentifier>>,
-    /// `InterfaceType`.
     pub interface_type: Option<String>,
-    /// `Ipv6Addresses`.
     pub ipv6_addresses: Option<Vec<NetworkInterfaceIpv6Address>>,
-    /// `MacAddress`.
     pub mac_address: Option<String>,
-    /// `NetworkInterfaceId`.
     pub network_interface_id: Option<String>,
-    /// `OutpostArn`.
     pub outpost_arn: Option<String>,
-    /// `OwnerId`.
     pub owner_id: Option<String>,
-    /// `PrivateDnsName`.
     pub private_dns_name: Option<String>,
-    /// `PublicDnsName`.
     pub public_dns_name: Option<String>,
-    /// `PublicIpDnsNameOptions`.
     pub public_ip_dns_name_options: Option<PublicIpDnsNameOptions>,
-    /// `PrivateIpAddress`.
     pub private_ip_address: Option<String>,
-    /// `PrivateIpAddresses`.
     pub private_ip_addresses: Option<Vec<NetworkInterfacePrivateIpAddress>>,
-    /// `Ipv4Prefixes`.
     pub ipv4_prefixes: Option<Vec<Ipv4PrefixSpecification>>,
-    /// `Ipv6Prefixes`.
     pub ipv6_prefixes: Option<Vec<Ipv6PrefixSpecification>>,
-    /// `RequesterId`.
     pub requester_id: Option<String>,
-    /// `RequesterManaged`.
     pub requester_managed: Option<bool>,
-    /// `SourceDestCheck`.
     pub source_dest_check: Option<bool>,
-    /// `Status`.
     pub status: Option<String>,
-    /// `SubnetId`.
     pub subnet_id: Option<String>,
-    /// `TagSet`.
     pub tag_set: Option<Vec<Tag>>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `DenyAllIgwTraffic`.
     pub deny_all_igw_traffic: Option<bool>,
-    /// `Ipv6Native`.
     pub ipv6_native: Option<bool>,
-    /// `Ipv6Address`.
     pub ipv6_address: Option<String>,
-    /// `Operator`.
     pub operator: Option<OperatorResponse>,
-    /// `AssociatedSubnets`.
     pub associated_subnets: Option<Vec<String>>,
-    /// `AvailabilityZoneId`.
     pub availability_zone_id: Option<String>,
 }
 
 bind!(NetworkInterface, id::NETWORK_INTERFACE, {
-    association: 0 "Association",
-    attachment: 1 "Attachment",
+    association: 0 "Association", attachment: 1 "Attachment",
     availability_zone: 2 "AvailabilityZone",
     connection_tracking_configuration: 3 "ConnectionTrackingConfiguration",
-    description: 4 "Description",
-    groups: 5 "Groups",
-    interface_type: 6 "InterfaceType",
-    ipv6_addresses: 7 "Ipv6Addresses",
-    mac_address: 8 "MacAddress",
-    network_interface_id: 9 "NetworkInterfaceId",
-    outpost_arn: 10 "OutpostArn",
-    owner_id: 11 "OwnerId",
-    private_dns_name: 12 "PrivateDnsName",
-    public_dns_name: 13 "PublicDnsName",
-    public_ip_dns_name_options: 14 "PublicIpDnsNameOptions",
-    private_ip_address: 15 "PrivateIpAddress",
-    private_ip_addresses: 16 "PrivateIpAddresses",
-    ipv4_prefixes: 17 "Ipv4Prefixes",
-    ipv6_prefixes: 18 "Ipv6Prefixes",
-    requester_id: 19 "RequesterId",
-    requester_managed: 20 "RequesterManaged",
-    source_dest_check: 21 "SourceDestCheck",
-    status: 22 "Status",
-    subnet_id: 23 "SubnetId",
-    tag_set: 24 "TagSet",
-    vpc_id: 25 "VpcId",
-    deny_all_igw_traffic: 26 "DenyAllIgwTraffic",
-    ipv6_native: 27 "Ipv6Native",
-    ipv6_address: 28 "Ipv6Address",
-    operator: 29 "Operator",
-    associated_subnets: 30 "AssociatedSubnets",
-    availability_zone_id: 31 "AvailabilityZoneId",
+    description: 4 "Description", groups: 5 "Groups", interface_type: 6 "InterfaceType",
+    ipv6_addresses: 7 "Ipv6Addresses", mac_address: 8 "MacAddress",
+    network_interface_id: 9 "NetworkInterfaceId", outpost_arn: 10 "OutpostArn",
+    owner_id: 11 "OwnerId", private_dns_name: 12 "PrivateDnsName",
+    public_dns_name: 13 "PublicDnsName", public_ip_dns_name_options: 14 "PublicIpDnsNameOptions",
+    private_ip_address: 15 "PrivateIpAddress", private_ip_addresses: 16 "PrivateIpAddresses",
+    ipv4_prefixes: 17 "Ipv4Prefixes", ipv6_prefixes: 18 "Ipv6Prefixes",
+    requester_id: 19 "RequesterId", requester_managed: 20 "RequesterManaged",
+    source_dest_check: 21 "SourceDestCheck", status: 22 "Status", subnet_id: 23 "SubnetId",
+    tag_set: 24 "TagSet", vpc_id: 25 "VpcId", deny_all_igw_traffic: 26 "DenyAllIgwTraffic",
+    ipv6_native: 27 "Ipv6Native", ipv6_address: 28 "Ipv6Address", operator: 29 "Operator",
+    associated_subnets: 30 "AssociatedSubnets", availability_zone_id: 31 "AvailabilityZoneId",
 });
 
 /// `NetworkInterfaceAssociation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInterfaceAssociation {
-    /// `AllocationId`.
     pub allocation_id: Option<String>,
-    /// `AssociationId`.
     pub association_id: Option<String>,
-    /// `IpOwnerId`.
     pub ip_owner_id: Option<String>,
-    /// `PublicDnsName`.
     pub public_dns_name: Option<String>,
-    /// `PublicIp`.
     pub public_ip: Option<String>,
-    /// `CustomerOwnedIp`.
     pub customer_owned_ip: Option<String>,
-    /// `CarrierIp`.
     pub carrier_ip: Option<String>,
 }
 
 bind!(NetworkInterfaceAssociation, id::NETWORK_INTERFACE_ASSOCIATION, {
-    allocation_id: 0 "AllocationId",
-    association_id: 1 "AssociationId",
-    ip_owner_id: 2 "IpOwnerId",
-    public_dns_name: 3 "PublicDnsName",
-    public_ip: 4 "PublicIp",
-    customer_owned_ip: 5 "CustomerOwnedIp",
-    carrier_ip: 6 "CarrierIp",
+    allocation_id: 0 "AllocationId", association_id: 1 "AssociationId", ip_owner_id: 2 "IpOwnerId",
+    public_dns_name: 3 "PublicDnsName", public_ip: 4 "PublicIp",
+    customer_owned_ip: 5 "CustomerOwnedIp", carrier_ip: 6 "CarrierIp",
 });
 
 /// `NetworkInterfaceAttachment` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInterfaceAttachment {
-    /// `AttachTime`.
     pub attach_time: Option<Time>,
-    /// `AttachmentId`.
     pub attachment_id: Option<String>,
-    /// `DeleteOnTermination`.
     pub delete_on_termination: Option<bool>,
-    /// `DeviceIndex`.
     pub device_index: Option<i32>,
-    /// `NetworkCardIndex`.
     pub network_card_index: Option<i32>,
-    /// `InstanceId`.
     pub instance_id: Option<String>,
-    /// `InstanceOwnerId`.
     pub instance_owner_id: Option<String>,
-    /// `Status`.
     pub status: Option<String>,
-    /// `EnaSrdSpecification`.
     pub ena_srd_specification: Option<AttachmentEnaSrdSpecification>,
-    /// `EnaQueueCount`.
     pub ena_queue_count: Option<i32>,
 }
 
 bind!(NetworkInterfaceAttachment, id::NETWORK_INTERFACE_ATTACHMENT, {
-    attach_time: 0 "AttachTime",
-    attachment_id: 1 "AttachmentId",
-    delete_on_termination: 2 "DeleteOnTermination",
-    device_index: 3 "DeviceIndex",
-    network_card_index: 4 "NetworkCardIndex",
-    instance_id: 5 "InstanceId",
-    instance_owner_id: 6 "InstanceOwnerId",
-    status: 7 "Status",
-    ena_srd_specification: 8 "EnaSrdSpecification",
-    ena_queue_count: 9 "EnaQueueCount",
+    attach_time: 0 "AttachTime", attachment_id: 1 "AttachmentId",
+    delete_on_termination: 2 "DeleteOnTermination", device_index: 3 "DeviceIndex",
+    network_card_index: 4 "NetworkCardIndex", instance_id: 5 "InstanceId",
+    instance_owner_id: 6 "InstanceOwnerId", status: 7 "Status",
+    ena_srd_specification: 8 "EnaSrdSpecification", ena_queue_count: 9 "EnaQueueCount",
+});
+
+/// `NetworkInterfaceAttachmentChanges` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInterfaceAttachmentChanges {
+    pub default_ena_queue_count: Option<bool>,
+    pub ena_queue_count: Option<i32>,
+    pub attachment_id: Option<String>,
+    pub delete_on_termination: Option<bool>,
+}
+
+bind!(NetworkInterfaceAttachmentChanges, id::NETWORK_INTERFACE_ATTACHMENT_CHANGES, {
+    default_ena_queue_count: 0 "DefaultEnaQueueCount", ena_queue_count: 1 "EnaQueueCount",
+    attachment_id: 2 "AttachmentId", delete_on_termination: 3 "DeleteOnTermination",
 });
 
 /// `NetworkInterfaceIpv6Address` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInterfaceIpv6Address {
-    /// `Ipv6Address`.
     pub ipv6_address: Option<String>,
-    /// `PublicIpv6DnsName`.
     pub public_ipv6_dns_name: Option<String>,
-    /// `IsPrimaryIpv6`.
     pub is_primary_ipv6: Option<bool>,
 }
 
 bind!(NetworkInterfaceIpv6Address, id::NETWORK_INTERFACE_IPV6_ADDRESS, {
-    ipv6_address: 0 "Ipv6Address",
-    public_ipv6_dns_name: 1 "PublicIpv6DnsName",
+    ipv6_address: 0 "Ipv6Address", public_ipv6_dns_name: 1 "PublicIpv6DnsName",
     is_primary_ipv6: 2 "IsPrimaryIpv6",
 });
 
 /// `NetworkInterfacePrivateIpAddress` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInterfacePrivateIpAddress {
-    /// `Association`.
     pub association: Option<NetworkInterfaceAssociation>,
-    /// `Primary`.
     pub primary: Option<bool>,
-    /// `PrivateDnsName`.
     pub private_dns_name: Option<String>,
-    /// `PrivateIpAddress`.
     pub private_ip_address: Option<String>,
 }
 
 bind!(NetworkInterfacePrivateIpAddress, id::NETWORK_INTERFACE_PRIVATE_IP_ADDRESS, {
-    association: 0 "Association",
-    primary: 1 "Primary",
-    private_dns_name: 2 "PrivateDnsName",
+    association: 0 "Association", primary: 1 "Primary", private_dns_name: 2 "PrivateDnsName",
     private_ip_address: 3 "PrivateIpAddress",
 });
 
 /// `NeuronDeviceCoreInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NeuronDeviceCoreInfo {
-    /// `Count`.
     pub count: Option<i32>,
-    /// `Version`.
     pub version: Option<i32>,
 }
 
 bind!(NeuronDeviceCoreInfo, id::NEURON_DEVICE_CORE_INFO, {
-    count: 0 "Count",
-    version: 1 "Version",
+    count: 0 "Count", version: 1 "Version",
 });
 
 /// `NeuronDeviceInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NeuronDeviceInfo {
-    /// `Count`.
     pub count: Option<i32>,
-    /// `Name`.
     pub name: Option<String>,
-    /// `CoreInfo`.
     pub core_info: Option<NeuronDeviceCoreInfo>,
-    /// `MemoryInfo`.
     pub memory_info: Option<NeuronDeviceMemoryInfo>,
 }
 
 bind!(NeuronDeviceInfo, id::NEURON_DEVICE_INFO, {
-    count: 0 "Count",
-    name: 1 "Name",
-    core_info: 2 "CoreInfo",
-    memory_info: 3 "MemoryInfo",
+    count: 0 "Count", name: 1 "Name", core_info: 2 "CoreInfo", memory_info: 3 "MemoryInfo",
 });
 
 /// `NeuronDeviceMemoryInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NeuronDeviceMemoryInfo {
-    /// `SizeInMiB`.
     pub size_in_mi_b: Option<i32>,
 }
 
@@ -10696,9 +14663,7 @@ bind!(NeuronDeviceMemoryInfo, id::NEURON_DEVICE_MEMORY_INFO, {
 /// `NeuronInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NeuronInfo {
-    /// `NeuronDevices`.
     pub neuron_devices: Option<Vec<NeuronDeviceInfo>>,
-    /// `TotalNeuronDeviceMemoryInMiB`.
     pub total_neuron_device_memory_in_mi_b: Option<i32>,
 }
 
@@ -10710,7 +14675,6 @@ bind!(NeuronInfo, id::NEURON_INFO, {
 /// `NitroTpmInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NitroTpmInfo {
-    /// `SupportedVersions`.
     pub supported_versions: Option<Vec<String>>,
 }
 
@@ -10721,7 +14685,6 @@ bind!(NitroTpmInfo, id::NITRO_TPM_INFO, {
 /// `OperatorRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OperatorRequest {
-    /// `Principal`.
     pub principal: Option<String>,
 }
 
@@ -10732,79 +14695,64 @@ bind!(OperatorRequest, id::OPERATOR_REQUEST, {
 /// `OperatorResponse` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OperatorResponse {
-    /// `Managed`.
     pub managed: Option<bool>,
-    /// `Principal`.
     pub principal: Option<String>,
-    /// `HiddenByDefault`.
     pub hidden_by_default: Option<bool>,
 }
 
 bind!(OperatorResponse, id::OPERATOR_RESPONSE, {
-    managed: 0 "Managed",
-    principal: 1 "Principal",
-    hidden_by_default: 2 "HiddenByDefault",
+    managed: 0 "Managed", principal: 1 "Principal", hidden_by_default: 2 "HiddenByDefault",
+});
+
+/// `PayerResponsibilityEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PayerResponsibilityEntry {
+    pub scope: Option<String>,
+    pub payer_responsibility_type: Option<String>,
+}
+
+bind!(PayerResponsibilityEntry, id::PAYER_RESPONSIBILITY_ENTRY, {
+    scope: 0 "Scope", payer_responsibility_type: 1 "PayerResponsibilityType",
 });
 
 /// `PerformanceStatusSummary` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PerformanceStatusSummary {
-    /// `Status`.
     pub status: Option<String>,
-    /// `ImpairedSince`.
     pub impaired_since: Option<Time>,
-    /// `Remediation`.
     pub remediation: Option<String>,
 }
 
 bind!(PerformanceStatusSummary, id::PERFORMANCE_STATUS_SUMMARY, {
-    status: 0 "Status",
-    impaired_since: 1 "ImpairedSince",
-    remediation: 2 "Remediation",
+    status: 0 "Status", impaired_since: 1 "ImpairedSince", remediation: 2 "Remediation",
 });
 
 /// `Placement` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Placement {
-    /// `AvailabilityZoneId`.
     pub availability_zone_id: Option<String>,
-    /// `Affinity`.
     pub affinity: Option<String>,
-    /// `GroupName`.
     pub group_name: Option<String>,
-    /// `PartitionNumber`.
     pub partition_number: Option<i32>,
-    /// `HostId`.
     pub host_id: Option<String>,
-    /// `Tenancy`.
     pub tenancy: Option<String>,
-    /// `SpreadDomain`.
     pub spread_domain: Option<String>,
-    /// `HostResourceGroupArn`.
     pub host_resource_group_arn: Option<String>,
-    /// `GroupId`.
     pub group_id: Option<String>,
-    /// `AvailabilityZone`.
     pub availability_zone: Option<String>,
 }
 
 bind!(Placement, id::PLACEMENT, {
-    availability_zone_id: 0 "AvailabilityZoneId",
-    affinity: 1 "Affinity",
-    group_name: 2 "GroupName",
-    partition_number: 3 "PartitionNumber",
-    host_id: 4 "HostId",
-    tenancy: 5 "Tenancy",
-    spread_domain: 6 "SpreadDomain",
-    host_resource_group_arn: 7 "HostResourceGroupArn",
-    group_id: 8 "GroupId",
+    availability_zone_id: 0 "AvailabilityZoneId", affinity: 1 "Affinity",
+    group_name: 2 "GroupName", partition_number: 3 "PartitionNumber", host_id: 4 "HostId",
+    tenancy: 5 "Tenancy", spread_domain: 6 "SpreadDomain",
+    host_resource_group_arn: 7 "HostResourceGroupArn", group_id: 8 "GroupId",
     availability_zone: 9 "AvailabilityZone",
 });
 
 /// `PlacementGroupInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlacementGroupInfo {
-    /// `SupportedStrategies`.
     pub supported_strategies: Option<Vec<String>>,
 }
 
@@ -10812,28 +14760,56 @@ bind!(PlacementGroupInfo, id::PLACEMENT_GROUP_INFO, {
     supported_strategies: 0 "SupportedStrategies",
 });
 
+/// `PortRange` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PortRange {
+    pub from: Option<i32>,
+    pub to: Option<i32>,
+}
+
+bind!(PortRange, id::PORT_RANGE, {
+    from: 0 "From", to: 1 "To",
+});
+
+/// `PrefixList` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrefixList {
+    pub cidrs: Option<Vec<String>>,
+    pub prefix_list_id: Option<String>,
+    pub prefix_list_name: Option<String>,
+}
+
+bind!(PrefixList, id::PREFIX_LIST, {
+    cidrs: 0 "Cidrs", prefix_list_id: 1 "PrefixListId", prefix_list_name: 2 "PrefixListName",
+});
+
+/// `PrefixListEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrefixListEntry {
+    pub cidr: Option<String>,
+    pub description: Option<String>,
+}
+
+bind!(PrefixListEntry, id::PREFIX_LIST_ENTRY, {
+    cidr: 0 "Cidr", description: 1 "Description",
+});
+
 /// `PrefixListId` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrefixListId {
-    /// `Description`.
     pub description: Option<String>,
-    /// `PrefixListId`.
     pub prefix_list_id: Option<String>,
 }
 
 bind!(PrefixListId, id::PREFIX_LIST_ID, {
-    description: 0 "Description",
-    prefix_list_id: 1 "PrefixListId",
+    description: 0 "Description", prefix_list_id: 1 "PrefixListId",
 });
 
 /// `PrivateDnsNameOptionsOnLaunch` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrivateDnsNameOptionsOnLaunch {
-    /// `HostnameType`.
     pub hostname_type: Option<String>,
-    /// `EnableResourceNameDnsARecord`.
     pub enable_resource_name_dns_a_record: Option<bool>,
-    /// `EnableResourceNameDnsAAAARecord`.
     pub enable_resource_name_dns_aaaa_record: Option<bool>,
 }
 
@@ -10846,11 +14822,8 @@ bind!(PrivateDnsNameOptionsOnLaunch, id::PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH, {
 /// `PrivateDnsNameOptionsRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrivateDnsNameOptionsRequest {
-    /// `HostnameType`.
     pub hostname_type: Option<String>,
-    /// `EnableResourceNameDnsARecord`.
     pub enable_resource_name_dns_a_record: Option<bool>,
-    /// `EnableResourceNameDnsAAAARecord`.
     pub enable_resource_name_dns_aaaa_record: Option<bool>,
 }
 
@@ -10863,11 +14836,8 @@ bind!(PrivateDnsNameOptionsRequest, id::PRIVATE_DNS_NAME_OPTIONS_REQUEST, {
 /// `PrivateDnsNameOptionsResponse` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrivateDnsNameOptionsResponse {
-    /// `HostnameType`.
     pub hostname_type: Option<String>,
-    /// `EnableResourceNameDnsARecord`.
     pub enable_resource_name_dns_a_record: Option<bool>,
-    /// `EnableResourceNameDnsAAAARecord`.
     pub enable_resource_name_dns_aaaa_record: Option<bool>,
 }
 
@@ -10880,55 +14850,43 @@ bind!(PrivateDnsNameOptionsResponse, id::PRIVATE_DNS_NAME_OPTIONS_RESPONSE, {
 /// `PrivateIpAddressSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrivateIpAddressSpecification {
-    /// `Primary`.
     pub primary: Option<bool>,
-    /// `PrivateIpAddress`.
     pub private_ip_address: Option<String>,
 }
 
 bind!(PrivateIpAddressSpecification, id::PRIVATE_IP_ADDRESS_SPECIFICATION, {
-    primary: 0 "Primary",
-    private_ip_address: 1 "PrivateIpAddress",
+    primary: 0 "Primary", private_ip_address: 1 "PrivateIpAddress",
 });
 
 /// `ProcessorInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProcessorInfo {
-    /// `SupportedArchitectures`.
     pub supported_architectures: Option<Vec<String>>,
-    /// `SustainedClockSpeedInGhz`.
     pub sustained_clock_speed_in_ghz: Option<f64>,
-    /// `SupportedFeatures`.
     pub supported_features: Option<Vec<String>>,
-    /// `Manufacturer`.
     pub manufacturer: Option<String>,
 }
 
 bind!(ProcessorInfo, id::PROCESSOR_INFO, {
     supported_architectures: 0 "SupportedArchitectures",
     sustained_clock_speed_in_ghz: 1 "SustainedClockSpeedInGhz",
-    supported_features: 2 "SupportedFeatures",
-    manufacturer: 3 "Manufacturer",
+    supported_features: 2 "SupportedFeatures", manufacturer: 3 "Manufacturer",
 });
 
 /// `ProductCode` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProductCode {
-    /// `ProductCodeId`.
     pub product_code_id: Option<String>,
-    /// `ProductCodeType`.
     pub product_code_type: Option<String>,
 }
 
 bind!(ProductCode, id::PRODUCT_CODE, {
-    product_code_id: 0 "ProductCodeId",
-    product_code_type: 1 "ProductCodeType",
+    product_code_id: 0 "ProductCodeId", product_code_type: 1 "ProductCodeType",
 });
 
 /// `PropagatingVgw` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PropagatingVgw {
-    /// `GatewayId`.
     pub gateway_id: Option<String>,
 }
 
@@ -10936,73 +14894,92 @@ bind!(PropagatingVgw, id::PROPAGATING_VGW, {
     gateway_id: 0 "GatewayId",
 });
 
+/// `ProvisionedBandwidth` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProvisionedBandwidth {
+    pub provision_time: Option<Time>,
+    pub provisioned: Option<String>,
+    pub request_time: Option<Time>,
+    pub requested: Option<String>,
+    pub status: Option<String>,
+}
+
+bind!(ProvisionedBandwidth, id::PROVISIONED_BANDWIDTH, {
+    provision_time: 0 "ProvisionTime", provisioned: 1 "Provisioned", request_time: 2 "RequestTime",
+    requested: 3 "Requested", status: 4 "Status",
+});
+
+/// `PtrUpdateStatus` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PtrUpdateStatus {
+    pub value: Option<String>,
+    pub status: Option<String>,
+    pub reason: Option<String>,
+}
+
+bind!(PtrUpdateStatus, id::PTR_UPDATE_STATUS, {
+    value: 0 "Value", status: 1 "Status", reason: 2 "Reason",
+});
+
 /// `PublicIpDnsNameOptions` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublicIpDnsNameOptions {
-    /// `DnsHostnameType`.
     pub dns_hostname_type: Option<String>,
-    /// `PublicIpv4DnsName`.
     pub public_ipv4_dns_name: Option<String>,
-    /// `PublicIpv6DnsName`.
     pub public_ipv6_dns_name: Option<String>,
-    /// `PublicDualStackDnsName`.
     pub public_dual_stack_dns_name: Option<String>,
 }
 
 bind!(PublicIpDnsNameOptions, id::PUBLIC_IP_DNS_NAME_OPTIONS, {
-    dns_hostname_type: 0 "DnsHostnameType",
-    public_ipv4_dns_name: 1 "PublicIpv4DnsName",
+    dns_hostname_type: 0 "DnsHostnameType", public_ipv4_dns_name: 1 "PublicIpv4DnsName",
     public_ipv6_dns_name: 2 "PublicIpv6DnsName",
     public_dual_stack_dns_name: 3 "PublicDualStackDnsName",
+});
+
+/// `RebootInstancesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RebootInstancesRequest {
+    /// Required.
+    pub instance_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(RebootInstancesRequest, id::REBOOT_INSTANCES_REQUEST, {
+    instance_ids: 0 "InstanceIds", dry_run: 1 "DryRun",
 });
 
 /// `ReferencedSecurityGroup` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReferencedSecurityGroup {
-    /// `GroupId`.
     pub group_id: Option<String>,
-    /// `PeeringStatus`.
     pub peering_status: Option<String>,
-    /// `UserId`.
     pub user_id: Option<String>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `VpcPeeringConnectionId`.
     pub vpc_peering_connection_id: Option<String>,
 }
 
 bind!(ReferencedSecurityGroup, id::REFERENCED_SECURITY_GROUP, {
-    group_id: 0 "GroupId",
-    peering_status: 1 "PeeringStatus",
-    user_id: 2 "UserId",
-    vpc_id: 3 "VpcId",
-    vpc_peering_connection_id: 4 "VpcPeeringConnectionId",
+    group_id: 0 "GroupId", peering_status: 1 "PeeringStatus", user_id: 2 "UserId",
+    vpc_id: 3 "VpcId", vpc_peering_connection_id: 4 "VpcPeeringConnectionId",
 });
 
 /// `Region` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Region {
-    /// `OptInStatus`.
     pub opt_in_status: Option<String>,
-    /// `Geography`.
     pub geography: Option<Vec<RegionGeography>>,
-    /// `RegionName`.
     pub region_name: Option<String>,
-    /// `Endpoint`.
     pub endpoint: Option<String>,
 }
 
 bind!(Region, id::REGION, {
-    opt_in_status: 0 "OptInStatus",
-    geography: 1 "Geography",
-    region_name: 2 "RegionName",
+    opt_in_status: 0 "OptInStatus", geography: 1 "Geography", region_name: 2 "RegionName",
     endpoint: 3 "Endpoint",
 });
 
 /// `RegionGeography` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RegionGeography {
-    /// `Name`.
     pub name: Option<String>,
 }
 
@@ -11010,221 +14987,225 @@ bind!(RegionGeography, id::REGION_GEOGRAPHY, {
     name: 0 "Name",
 });
 
+/// `ReleaseAddressRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReleaseAddressRequest {
+    pub allocation_id: Option<String>,
+    pub public_ip: Option<String>,
+    pub network_border_group: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+bind!(ReleaseAddressRequest, id::RELEASE_ADDRESS_REQUEST, {
+    allocation_id: 0 "AllocationId", public_ip: 1 "PublicIp",
+    network_border_group: 2 "NetworkBorderGroup", dry_run: 3 "DryRun",
+});
+
+/// `RemovePrefixListEntry` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RemovePrefixListEntry {
+    /// Required.
+    pub cidr: Option<String>,
+}
+
+bind!(RemovePrefixListEntry, id::REMOVE_PREFIX_LIST_ENTRY, {
+    cidr: 0 "Cidr",
+});
+
+/// `ReplaceRouteRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceRouteRequest {
+    pub destination_prefix_list_id: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub local_target: Option<bool>,
+    pub transit_gateway_id: Option<String>,
+    pub local_gateway_id: Option<String>,
+    pub carrier_gateway_id: Option<String>,
+    pub core_network_arn: Option<String>,
+    pub odb_network_arn: Option<String>,
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub route_table_id: Option<String>,
+    pub destination_cidr_block: Option<String>,
+    pub gateway_id: Option<String>,
+    pub destination_ipv6_cidr_block: Option<String>,
+    pub egress_only_internet_gateway_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub vpc_peering_connection_id: Option<String>,
+    pub nat_gateway_id: Option<String>,
+}
+
+bind!(ReplaceRouteRequest, id::REPLACE_ROUTE_REQUEST, {
+    destination_prefix_list_id: 0 "DestinationPrefixListId", vpc_endpoint_id: 1 "VpcEndpointId",
+    local_target: 2 "LocalTarget", transit_gateway_id: 3 "TransitGatewayId",
+    local_gateway_id: 4 "LocalGatewayId", carrier_gateway_id: 5 "CarrierGatewayId",
+    core_network_arn: 6 "CoreNetworkArn", odb_network_arn: 7 "OdbNetworkArn", dry_run: 8 "DryRun",
+    route_table_id: 9 "RouteTableId", destination_cidr_block: 10 "DestinationCidrBlock",
+    gateway_id: 11 "GatewayId", destination_ipv6_cidr_block: 12 "DestinationIpv6CidrBlock",
+    egress_only_internet_gateway_id: 13 "EgressOnlyInternetGatewayId",
+    instance_id: 14 "InstanceId", network_interface_id: 15 "NetworkInterfaceId",
+    vpc_peering_connection_id: 16 "VpcPeeringConnectionId", nat_gateway_id: 17 "NatGatewayId",
+});
+
+/// `ReplaceRouteTableAssociationRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceRouteTableAssociationRequest {
+    pub dry_run: Option<bool>,
+    /// Required.
+    pub association_id: Option<String>,
+    /// Required.
+    pub route_table_id: Option<String>,
+}
+
+bind!(ReplaceRouteTableAssociationRequest, id::REPLACE_ROUTE_TABLE_ASSOCIATION_REQUEST, {
+    dry_run: 0 "DryRun", association_id: 1 "AssociationId", route_table_id: 2 "RouteTableId",
+});
+
+/// `ReplaceRouteTableAssociationResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceRouteTableAssociationResult {
+    pub new_association_id: Option<String>,
+    pub association_state: Option<RouteTableAssociationState>,
+}
+
+bind!(ReplaceRouteTableAssociationResult, id::REPLACE_ROUTE_TABLE_ASSOCIATION_RESULT, {
+    new_association_id: 0 "NewAssociationId", association_state: 1 "AssociationState",
+});
+
 /// `Reservation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reservation {
-    /// `ReservationId`.
     pub reservation_id: Option<String>,
-    /// `OwnerId`.
     pub owner_id: Option<String>,
-    /// `RequesterId`.
     pub requester_id: Option<String>,
-    /// `Groups`.
     pub groups: Option<Vec<GroupIdentifier>>,
-    /// `Instances`.
     pub instances: Option<Vec<Instance>>,
 }
 
 bind!(Reservation, id::RESERVATION, {
-    reservation_id: 0 "ReservationId",
-    owner_id: 1 "OwnerId",
-    requester_id: 2 "RequesterId",
-    groups: 3 "Groups",
-    instances: 4 "Instances",
+    reservation_id: 0 "ReservationId", owner_id: 1 "OwnerId", requester_id: 2 "RequesterId",
+    groups: 3 "Groups", instances: 4 "Instances",
 });
 
 /// `RevokeSecurityGroupEgressRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RevokeSecurityGroupEgressRequest {
-    /// `SecurityGroupRuleIds`.
     pub security_group_rule_ids: Option<Vec<String>>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `GroupId`, required.
+    /// Required.
     pub group_id: Option<String>,
-    /// `SourceSecurityGroupName`.
     pub source_security_group_name: Option<String>,
-    /// `SourceSecurityGroupOwnerId`.
     pub source_security_group_owner_id: Option<String>,
-    /// `IpProtocol`.
     pub ip_protocol: Option<String>,
-    /// `FromPort`.
     pub from_port: Option<i32>,
-    /// `ToPort`.
     pub to_port: Option<i32>,
-    /// `CidrIp`.
     pub cidr_ip: Option<String>,
-    /// `IpPermissions`.
     pub ip_permissions: Option<Vec<IpPermission>>,
 }
 
 bind!(RevokeSecurityGroupEgressRequest, id::REVOKE_SECURITY_GROUP_EGRESS_REQUEST, {
-    security_group_rule_ids: 0 "SecurityGroupRuleIds",
-    dry_run: 1 "DryRun",
-    group_id: 2 "GroupId",
+    security_group_rule_ids: 0 "SecurityGroupRuleIds", dry_run: 1 "DryRun", group_id: 2 "GroupId",
     source_security_group_name: 3 "SourceSecurityGroupName",
-    source_security_group_owner_id: 4 "SourceSecurityGroupOwnerId",
-    ip_protocol: 5 "IpProtocol",
-    from_port: 6 "FromPort",
-    to_port: 7 "ToPort",
-    cidr_ip: 8 "CidrIp",
+    source_security_group_owner_id: 4 "SourceSecurityGroupOwnerId", ip_protocol: 5 "IpProtocol",
+    from_port: 6 "FromPort", to_port: 7 "ToPort", cidr_ip: 8 "CidrIp",
     ip_permissions: 9 "IpPermissions",
 });
 
 /// `RevokeSecurityGroupEgressResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RevokeSecurityGroupEgressResult {
-    /// `Return`.
     pub r#return: Option<bool>,
-    /// `UnknownIpPermissions`.
     pub unknown_ip_permissions: Option<Vec<IpPermission>>,
-    /// `RevokedSecurityGroupRules`.
     pub revoked_security_group_rules: Option<Vec<RevokedSecurityGroupRule>>,
 }
 
 bind!(RevokeSecurityGroupEgressResult, id::REVOKE_SECURITY_GROUP_EGRESS_RESULT, {
-    r#return: 0 "Return",
-    unknown_ip_permissions: 1 "UnknownIpPermissions",
+    r#return: 0 "Return", unknown_ip_permissions: 1 "UnknownIpPermissions",
     revoked_security_group_rules: 2 "RevokedSecurityGroupRules",
 });
 
 /// `RevokeSecurityGroupIngressRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RevokeSecurityGroupIngressRequest {
-    /// `CidrIp`.
     pub cidr_ip: Option<String>,
-    /// `FromPort`.
     pub from_port: Option<i32>,
-    /// `GroupId`.
     pub group_id: Option<String>,
-    /// `GroupName`.
     pub group_name: Option<String>,
-    /// `IpPermissions`.
     pub ip_permissions: Option<Vec<IpPermission>>,
-    /// `IpProtocol`.
     pub ip_protocol: Option<String>,
-    /// `SourceSecurityGroupName`.
     pub source_security_group_name: Option<String>,
-    /// `SourceSecurityGroupOwnerId`.
     pub source_security_group_owner_id: Option<String>,
-    /// `ToPort`.
     pub to_port: Option<i32>,
-    /// `SecurityGroupRuleIds`.
     pub security_group_rule_ids: Option<Vec<String>>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
 }
 
 bind!(RevokeSecurityGroupIngressRequest, id::REVOKE_SECURITY_GROUP_INGRESS_REQUEST, {
-    cidr_ip: 0 "CidrIp",
-    from_port: 1 "FromPort",
-    group_id: 2 "GroupId",
-    group_name: 3 "GroupName",
-    ip_permissions: 4 "IpPermissions",
-    ip_protocol: 5 "IpProtocol",
+    cidr_ip: 0 "CidrIp", from_port: 1 "FromPort", group_id: 2 "GroupId", group_name: 3 "GroupName",
+    ip_permissions: 4 "IpPermissions", ip_protocol: 5 "IpProtocol",
     source_security_group_name: 6 "SourceSecurityGroupName",
-    source_security_group_owner_id: 7 "SourceSecurityGroupOwnerId",
-    to_port: 8 "ToPort",
-    security_group_rule_ids: 9 "SecurityGroupRuleIds",
-    dry_run: 10 "DryRun",
+    source_security_group_owner_id: 7 "SourceSecurityGroupOwnerId", to_port: 8 "ToPort",
+    security_group_rule_ids: 9 "SecurityGroupRuleIds", dry_run: 10 "DryRun",
 });
 
 /// `RevokeSecurityGroupIngressResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RevokeSecurityGroupIngressResult {
-    /// `Return`.
     pub r#return: Option<bool>,
-    /// `UnknownIpPermissions`.
     pub unknown_ip_permissions: Option<Vec<IpPermission>>,
-    /// `RevokedSecurityGroupRules`.
     pub revoked_security_group_rules: Option<Vec<RevokedSecurityGroupRule>>,
 }
 
 bind!(RevokeSecurityGroupIngressResult, id::REVOKE_SECURITY_GROUP_INGRESS_RESULT, {
-    r#return: 0 "Return",
-    unknown_ip_permissions: 1 "UnknownIpPermissions",
+    r#return: 0 "Return", unknown_ip_permissions: 1 "UnknownIpPermissions",
     revoked_security_group_rules: 2 "RevokedSecurityGroupRules",
 });
 
 /// `RevokedSecurityGroupRule` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RevokedSecurityGroupRule {
-    /// `SecurityGroupRuleId`.
     pub security_group_rule_id: Option<String>,
-    /// `GroupId`.
     pub group_id: Option<String>,
-    /// `IsEgress`.
     pub is_egress: Option<bool>,
-    /// `IpProtocol`.
     pub ip_protocol: Option<String>,
-    /// `FromPort`.
     pub from_port: Option<i32>,
-    /// `ToPort`.
     pub to_port: Option<i32>,
-    /// `CidrIpv4`.
     pub cidr_ipv4: Option<String>,
-    /// `CidrIpv6`.
     pub cidr_ipv6: Option<String>,
-    /// `PrefixListId`.
     pub prefix_list_id: Option<String>,
-    /// `ReferencedGroupId`.
     pub referenced_group_id: Option<String>,
-    /// `Description`.
     pub description: Option<String>,
 }
 
 bind!(RevokedSecurityGroupRule, id::REVOKED_SECURITY_GROUP_RULE, {
-    security_group_rule_id: 0 "SecurityGroupRuleId",
-    group_id: 1 "GroupId",
-    is_egress: 2 "IsEgress",
-    ip_protocol: 3 "IpProtocol",
-    from_port: 4 "FromPort",
-    to_port: 5 "ToPort",
-    cidr_ipv4: 6 "CidrIpv4",
-    cidr_ipv6: 7 "CidrIpv6",
-    prefix_list_id: 8 "PrefixListId",
-    referenced_group_id: 9 "ReferencedGroupId",
+    security_group_rule_id: 0 "SecurityGroupRuleId", group_id: 1 "GroupId",
+    is_egress: 2 "IsEgress", ip_protocol: 3 "IpProtocol", from_port: 4 "FromPort",
+    to_port: 5 "ToPort", cidr_ipv4: 6 "CidrIpv4", cidr_ipv6: 7 "CidrIpv6",
+    prefix_list_id: 8 "PrefixListId", referenced_group_id: 9 "ReferencedGroupId",
     description: 10 "Description",
 });
 
 /// `Route` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Route {
-    /// `DestinationCidrBlock`.
     pub destination_cidr_block: Option<String>,
-    /// `DestinationIpv6CidrBlock`.
     pub destination_ipv6_cidr_block: Option<String>,
-    /// `DestinationPrefixListId`.
     pub destination_prefix_list_id: Option<String>,
-    /// `EgressOnlyInternetGatewayId`.
     pub egress_only_internet_gateway_id: Option<String>,
-    /// `GatewayId`.
     pub gateway_id: Option<String>,
-    /// `InstanceId`.
     pub instance_id: Option<String>,
-    /// `InstanceOwnerId`.
     pub instance_owner_id: Option<String>,
-    /// `NatGatewayId`.
     pub nat_gateway_id: Option<String>,
-    /// `TransitGatewayId`.
     pub transit_gateway_id: Option<String>,
-    /// `LocalGatewayId`.
     pub local_gateway_id: Option<String>,
-    /// `CarrierGatewayId`.
     pub carrier_gateway_id: Option<String>,
-    /// `NetworkInterfaceId`.
     pub network_interface_id: Option<String>,
-    /// `Origin`.
     pub origin: Option<String>,
-    /// `State`.
     pub state: Option<String>,
-    /// `VpcPeeringConnectionId`.
     pub vpc_peering_connection_id: Option<String>,
-    /// `CoreNetworkArn`.
     pub core_network_arn: Option<String>,
-    /// `OdbNetworkArn`.
     pub odb_network_arn: Option<String>,
-    /// `IpAddress`.
     pub ip_address: Option<String>,
 }
 
@@ -11232,265 +15213,162 @@ bind!(Route, id::ROUTE, {
     destination_cidr_block: 0 "DestinationCidrBlock",
     destination_ipv6_cidr_block: 1 "DestinationIpv6CidrBlock",
     destination_prefix_list_id: 2 "DestinationPrefixListId",
-    egress_only_internet_gateway_id: 3 "EgressOnlyInternetGatewayId",
-    gateway_id: 4 "GatewayId",
-    instance_id: 5 "InstanceId",
-    instance_owner_id: 6 "InstanceOwnerId",
-    nat_gateway_id: 7 "NatGatewayId",
-    transit_gateway_id: 8 "TransitGatewayId",
-    local_gateway_id: 9 "LocalGatewayId",
-    carrier_gateway_id: 10 "CarrierGatewayId",
-    network_interface_id: 11 "NetworkInterfaceId",
-    origin: 12 "Origin",
-    state: 13 "State",
-    vpc_peering_connection_id: 14 "VpcPeeringConnectionId",
-    core_network_arn: 15 "CoreNetworkArn",
-    odb_network_arn: 16 "OdbNetworkArn",
-    ip_address: 17 "IpAddress",
+    egress_only_internet_gateway_id: 3 "EgressOnlyInternetGatewayId", gateway_id: 4 "GatewayId",
+    instance_id: 5 "InstanceId", instance_owner_id: 6 "InstanceOwnerId",
+    nat_gateway_id: 7 "NatGatewayId", transit_gateway_id: 8 "TransitGatewayId",
+    local_gateway_id: 9 "LocalGatewayId", carrier_gateway_id: 10 "CarrierGatewayId",
+    network_interface_id: 11 "NetworkInterfaceId", origin: 12 "Origin", state: 13 "State",
+    vpc_peering_connection_id: 14 "VpcPeeringConnectionId", core_network_arn: 15 "CoreNetworkArn",
+    odb_network_arn: 16 "OdbNetworkArn", ip_address: 17 "IpAddress",
 });
 
 /// `RouteTable` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RouteTable {
-    /// `Associations`.
     pub associations: Option<Vec<RouteTableAssociation>>,
-    /// `PropagatingVgws`.
     pub propagating_vgws: Option<Vec<PropagatingVgw>>,
-    /// `RouteTableId`.
     pub route_table_id: Option<String>,
-    /// `Routes`.
     pub routes: Option<Vec<Route>>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `OwnerId`.
     pub owner_id: Option<String>,
 }
 
 bind!(RouteTable, id::ROUTE_TABLE, {
-    associations: 0 "Associations",
-    propagating_vgws: 1 "PropagatingVgws",
-    route_table_id: 2 "RouteTableId",
-    routes: 3 "Routes",
-    tags: 4 "Tags",
-    vpc_id: 5 "VpcId",
+    associations: 0 "Associations", propagating_vgws: 1 "PropagatingVgws",
+    route_table_id: 2 "RouteTableId", routes: 3 "Routes", tags: 4 "Tags", vpc_id: 5 "VpcId",
     owner_id: 6 "OwnerId",
 });
 
 /// `RouteTableAssociation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RouteTableAssociation {
-    /// `Main`.
     pub main: Option<bool>,
-    /// `RouteTableAssociationId`.
     pub route_table_association_id: Option<String>,
-    /// `RouteTableId`.
     pub route_table_id: Option<String>,
-    /// `SubnetId`.
     pub subnet_id: Option<String>,
-    /// `GatewayId`.
     pub gateway_id: Option<String>,
-    /// `PublicIpv4Pool`.
     pub public_ipv4_pool: Option<String>,
-    /// `AssociationState`.
     pub association_state: Option<RouteTableAssociationState>,
 }
 
 bind!(RouteTableAssociation, id::ROUTE_TABLE_ASSOCIATION, {
-    main: 0 "Main",
-    route_table_association_id: 1 "RouteTableAssociationId",
-    route_table_id: 2 "RouteTableId",
-    subnet_id: 3 "SubnetId",
-    gateway_id: 4 "GatewayId",
-    public_ipv4_pool: 5 "PublicIpv4Pool",
-    association_state: 6 "AssociationState",
+    main: 0 "Main", route_table_association_id: 1 "RouteTableAssociationId",
+    route_table_id: 2 "RouteTableId", subnet_id: 3 "SubnetId", gateway_id: 4 "GatewayId",
+    public_ipv4_pool: 5 "PublicIpv4Pool", association_state: 6 "AssociationState",
 });
 
 /// `RouteTableAssociationState` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RouteTableAssociationState {
-    /// `State`.
     pub state: Option<String>,
-    /// `StatusMessage`.
     pub status_message: Option<String>,
 }
 
 bind!(RouteTableAssociationState, id::ROUTE_TABLE_ASSOCIATION_STATE, {
-    state: 0 "State",
-    status_message: 1 "StatusMessage",
+    state: 0 "State", status_message: 1 "StatusMessage",
 });
 
 /// `RunInstancesMonitoringEnabled` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunInstancesMonitoringEnabled {
-    /// `MetricCategoryIds`.
     pub metric_category_ids: Option<Vec<String>>,
-    /// `Enabled`, required.
+    /// Required.
     pub enabled: Option<bool>,
 }
 
 bind!(RunInstancesMonitoringEnabled, id::RUN_INSTANCES_MONITORING_ENABLED, {
-    metric_category_ids: 0 "MetricCategoryIds",
-    enabled: 1 "Enabled",
+    metric_category_ids: 0 "MetricCategoryIds", enabled: 1 "Enabled",
 });
 
 /// `RunInstancesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunInstancesRequest {
-    /// `BlockDeviceMappings`.
     pub block_device_mappings: Option<Vec<BlockDeviceMapping>>,
-    /// `ImageId`.
     pub image_id: Option<String>,
-    /// `InstanceType`.
     pub instance_type: Option<String>,
-    /// `Ipv6AddressCount`.
     pub ipv6_address_count: Option<i32>,
-    /// `Ipv6Addresses`.
     pub ipv6_addresses: Option<Vec<InstanceIpv6Address>>,
-    /// `KernelId`.
     pub kernel_id: Option<String>,
-    /// `KeyName`.
     pub key_name: Option<String>,
-    /// `MaxCount`, required.
+    /// Required.
     pub max_count: Option<i32>,
-    /// `MinCount`, required.
+    /// Required.
     pub min_count: Option<i32>,
-    /// `Monitoring`.
     pub monitoring: Option<RunInstancesMonitoringEnabled>,
-    /// `Placement`.
     pub placement: Option<Placement>,
-    /// `RamdiskId`.
     pub ramdisk_id: Option<String>,
-    /// `SecurityGroupIds`.
     pub security_group_ids: Option<Vec<String>>,
-    /// `SecurityGroups`.
     pub security_groups: Option<Vec<String>>,
-    /// `SubnetId`.
     pub subnet_id: Option<String>,
-    /// `UserData`.
     pub user_data: Option<Sensitive>,
-    /// `ElasticGpuSpecification`.
     pub elastic_gpu_specification: Option<Vec<ElasticGpuSpecification>>,
-    /// `ElasticInferenceAccelerators`.
     pub elastic_inference_accelerators: Option<Vec<ElasticInferenceAccelerator>>,
-    /// `TagSpecifications`.
     pub tag_specifications: Option<Vec<TagSpecification>>,
-    /// `LaunchTemplate`.
     pub launch_template: Option<LaunchTemplateSpecification>,
-    /// `InstanceMarketOptions`.
     pub instance_market_options: Option<InstanceMarketOptionsRequest>,
-    /// `CreditSpecification`.
     pub credit_specification: Option<CreditSpecificationRequest>,
-    /// `CpuOptions`.
     pub cpu_options: Option<CpuOptionsRequest>,
-    /// `CapacityReservationSpecification`.
     pub capacity_reservation_specification: Option<CapacityReservationSpecification>,
-    /// `HibernationOptions`.
     pub hibernation_options: Option<HibernationOptionsRequest>,
-    /// `LicenseSpecifications`.
     pub license_specifications: Option<Vec<LicenseConfigurationRequest>>,
-    /// `MetadataOptions`.
     pub metadata_options: Option<InstanceMetadataOptionsRequest>,
-    /// `EnclaveOptions`.
     pub enclave_options: Option<EnclaveOptionsRequest>,
-    /// `PrivateDnsNameOptions`.
     pub private_dns_name_options: Option<PrivateDnsNameOptionsRequest>,
-    /// `MaintenanceOptions`.
     pub maintenance_options: Option<InstanceMaintenanceOptionsRequest>,
-    /// `DisableApiStop`.
     pub disable_api_stop: Option<bool>,
-    /// `EnablePrimaryIpv6`.
     pub enable_primary_ipv6: Option<bool>,
-    /// `NetworkPerformanceOptions`.
     pub network_performance_options: Option<InstanceNetworkPerformanceOptionsRequest>,
-    /// `Operator`.
     pub operator: Option<OperatorRequest>,
-    /// `SecondaryInterfaces`.
     pub secondary_interfaces: Option<Vec<InstanceSecondaryInterfaceSpecificationRequest>>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `DisableApiTermination`.
     pub disable_api_termination: Option<bool>,
-    /// `InstanceInitiatedShutdownBehavior`.
     pub instance_initiated_shutdown_behavior: Option<String>,
-    /// `PrivateIpAddress`.
     pub private_ip_address: Option<String>,
-    /// `ClientToken`.
     pub client_token: Option<String>,
-    /// `AdditionalInfo`.
     pub additional_info: Option<String>,
-    /// `NetworkInterfaces`.
     pub network_interfaces: Option<Vec<InstanceNetworkInterfaceSpecification>>,
-    /// `IamInstanceProfile`.
     pub iam_instance_profile: Option<IamInstanceProfileSpecification>,
-    /// `EbsOptimized`.
     pub ebs_optimized: Option<bool>,
 }
 
 bind!(RunInstancesRequest, id::RUN_INSTANCES_REQUEST, {
-    block_device_mappings: 0 "BlockDeviceMappings",
-    image_id: 1 "ImageId",
-    instance_type: 2 "InstanceType",
-    ipv6_address_count: 3 "Ipv6AddressCount",
-    ipv6_addresses: 4 "Ipv6Addresses",
-    kernel_id: 5 "KernelId",
-    key_name: 6 "KeyName",
-    max_count: 7 "MaxCount",
-    min_count: 8 "MinCount",
-    monitoring: 9 "Monitoring",
-    placement: 10 "Placement",
-    ramdisk_id: 11 "RamdiskId",
-    security_group_ids: 12 "SecurityGroupIds",
-    security_groups: 13 "SecurityGroups",
-    subnet_id: 14 "SubnetId",
-    user_data: 15 "UserData",
+    block_device_mappings: 0 "BlockDeviceMappings", image_id: 1 "ImageId",
+    instance_type: 2 "InstanceType", ipv6_address_count: 3 "Ipv6AddressCount",
+    ipv6_addresses: 4 "Ipv6Addresses", kernel_id: 5 "KernelId", key_name: 6 "KeyName",
+    max_count: 7 "MaxCount", min_count: 8 "MinCount", monitoring: 9 "Monitoring",
+    placement: 10 "Placement", ramdisk_id: 11 "RamdiskId",
+    security_group_ids: 12 "SecurityGroupIds", security_groups: 13 "SecurityGroups",
+    subnet_id: 14 "SubnetId", user_data: 15 "UserData",
     elastic_gpu_specification: 16 "ElasticGpuSpecification",
     elastic_inference_accelerators: 17 "ElasticInferenceAccelerators",
-    tag_specifications: 18 "TagSpecifications",
-    launch_template: 19 "LaunchTemplate",
+    tag_specifications: 18 "TagSpecifications", launch_template: 19 "LaunchTemplate",
     instance_market_options: 20 "InstanceMarketOptions",
-    credit_specification: 21 "CreditSpecification",
-    cpu_options: 22 "CpuOptions",
+    credit_specification: 21 "CreditSpecification", cpu_options: 22 "CpuOptions",
     capacity_reservation_specification: 23 "CapacityReservationSpecification",
     hibernation_options: 24 "HibernationOptions",
-    license_specifications: 25 "LicenseSpecifications",
-    metadata_options: 26 "MetadataOptions",
-    enclave_options: 27 "EnclaveOptions",
-    private_dns_name_options: 28 "PrivateDnsNameOptions",
-    maintenance_options: 29 "MaintenanceOptions",
-    disable_api_stop: 30 "DisableApiStop",
+    license_specifications: 25 "LicenseSpecifications", metadata_options: 26 "MetadataOptions",
+    enclave_options: 27 "EnclaveOptions", private_dns_name_options: 28 "PrivateDnsNameOptions",
+    maintenance_options: 29 "MaintenanceOptions", disable_api_stop: 30 "DisableApiStop",
     enable_primary_ipv6: 31 "EnablePrimaryIpv6",
-    network_performance_options: 32 "NetworkPerformanceOptions",
-    operator: 33 "Operator",
-    secondary_interfaces: 34 "SecondaryInterfaces",
-    dry_run: 35 "DryRun",
+    network_performance_options: 32 "NetworkPerformanceOptions", operator: 33 "Operator",
+    secondary_interfaces: 34 "SecondaryInterfaces", dry_run: 35 "DryRun",
     disable_api_termination: 36 "DisableApiTermination",
     instance_initiated_shutdown_behavior: 37 "InstanceInitiatedShutdownBehavior",
-    private_ip_address: 38 "PrivateIpAddress",
-    client_token: 39 "ClientToken",
-    additional_info: 40 "AdditionalInfo",
-    network_interfaces: 41 "NetworkInterfaces",
-    iam_instance_profile: 42 "IamInstanceProfile",
-    ebs_optimized: 43 "EbsOptimized",
+    private_ip_address: 38 "PrivateIpAddress", client_token: 39 "ClientToken",
+    additional_info: 40 "AdditionalInfo", network_interfaces: 41 "NetworkInterfaces",
+    iam_instance_profile: 42 "IamInstanceProfile", ebs_optimized: 43 "EbsOptimized",
 });
 
 /// `ScanResults` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScanResults {
-    /// `HighestFindingSeverityLabel`.
     pub highest_finding_severity_label: Option<String>,
-    /// `FindingScanDate`.
     pub finding_scan_date: Option<Time>,
-    /// `InformationalFixAvailableSince`.
     pub informational_fix_available_since: Option<Time>,
-    /// `LowFixAvailableSince`.
     pub low_fix_available_since: Option<Time>,
-    /// `MediumFixAvailableSince`.
     pub medium_fix_available_since: Option<Time>,
-    /// `HighFixAvailableSince`.
     pub high_fix_available_since: Option<Time>,
-    /// `CriticalFixAvailableSince`.
     pub critical_fix_available_since: Option<Time>,
 }
 
@@ -11504,135 +15382,165 @@ bind!(ScanResults, id::SCAN_RESULTS, {
     critical_fix_available_since: 6 "CriticalFixAvailableSince",
 });
 
+/// `SecureBlobAttributeValue` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecureBlobAttributeValue {
+    pub value: Option<SensitiveBytes>,
+}
+
+bind!(SecureBlobAttributeValue, id::SECURE_BLOB_ATTRIBUTE_VALUE, {
+    value: 0 "Value",
+});
+
 /// `SecurityGroup` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecurityGroup {
-    /// `GroupId`.
     pub group_id: Option<String>,
-    /// `IpPermissionsEgress`.
     pub ip_permissions_egress: Option<Vec<IpPermission>>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `SecurityGroupArn`.
     pub security_group_arn: Option<String>,
-    /// `OwnerId`.
     pub owner_id: Option<String>,
-    /// `GroupName`.
     pub group_name: Option<String>,
-    /// `Description`.
     pub description: Option<String>,
-    /// `IpPermissions`.
     pub ip_permissions: Option<Vec<IpPermission>>,
 }
 
 bind!(SecurityGroup, id::SECURITY_GROUP, {
-    group_id: 0 "GroupId",
-    ip_permissions_egress: 1 "IpPermissionsEgress",
-    tags: 2 "Tags",
-    vpc_id: 3 "VpcId",
-    security_group_arn: 4 "SecurityGroupArn",
-    owner_id: 5 "OwnerId",
-    group_name: 6 "GroupName",
-    description: 7 "Description",
-    ip_permissions: 8 "IpPermissions",
+    group_id: 0 "GroupId", ip_permissions_egress: 1 "IpPermissionsEgress", tags: 2 "Tags",
+    vpc_id: 3 "VpcId", security_group_arn: 4 "SecurityGroupArn", owner_id: 5 "OwnerId",
+    group_name: 6 "GroupName", description: 7 "Description", ip_permissions: 8 "IpPermissions",
+});
+
+/// `SecurityGroupForVpc` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupForVpc {
+    pub description: Option<String>,
+    pub group_name: Option<String>,
+    pub owner_id: Option<String>,
+    pub group_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub primary_vpc_id: Option<String>,
+}
+
+bind!(SecurityGroupForVpc, id::SECURITY_GROUP_FOR_VPC, {
+    description: 0 "Description", group_name: 1 "GroupName", owner_id: 2 "OwnerId",
+    group_id: 3 "GroupId", tags: 4 "Tags", primary_vpc_id: 5 "PrimaryVpcId",
+});
+
+/// `SecurityGroupIdentifier` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupIdentifier {
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+}
+
+bind!(SecurityGroupIdentifier, id::SECURITY_GROUP_IDENTIFIER, {
+    group_id: 0 "GroupId", group_name: 1 "GroupName",
 });
 
 /// `SecurityGroupRule` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecurityGroupRule {
-    /// `SecurityGroupRuleId`.
     pub security_group_rule_id: Option<String>,
-    /// `GroupId`.
     pub group_id: Option<String>,
-    /// `GroupOwnerId`.
     pub group_owner_id: Option<String>,
-    /// `IsEgress`.
     pub is_egress: Option<bool>,
-    /// `IpProtocol`.
     pub ip_protocol: Option<String>,
-    /// `FromPort`.
     pub from_port: Option<i32>,
-    /// `ToPort`.
     pub to_port: Option<i32>,
-    /// `CidrIpv4`.
     pub cidr_ipv4: Option<String>,
-    /// `CidrIpv6`.
     pub cidr_ipv6: Option<String>,
-    /// `PrefixListId`.
     pub prefix_list_id: Option<String>,
-    /// `ReferencedGroupInfo`.
     pub referenced_group_info: Option<ReferencedSecurityGroup>,
-    /// `Description`.
     pub description: Option<String>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `SecurityGroupRuleArn`.
     pub security_group_rule_arn: Option<String>,
 }
 
 bind!(SecurityGroupRule, id::SECURITY_GROUP_RULE, {
-    security_group_rule_id: 0 "SecurityGroupRuleId",
-    group_id: 1 "GroupId",
-    group_owner_id: 2 "GroupOwnerId",
-    is_egress: 3 "IsEgress",
-    ip_protocol: 4 "IpProtocol",
-    from_port: 5 "FromPort",
-    to_port: 6 "ToPort",
-    cidr_ipv4: 7 "CidrIpv4",
-    cidr_ipv6: 8 "CidrIpv6",
-    prefix_list_id: 9 "PrefixListId",
-    referenced_group_info: 10 "ReferencedGroupInfo",
-    description: 11 "Description",
-    tags: 12 "Tags",
+    security_group_rule_id: 0 "SecurityGroupRuleId", group_id: 1 "GroupId",
+    group_owner_id: 2 "GroupOwnerId", is_egress: 3 "IsEgress", ip_protocol: 4 "IpProtocol",
+    from_port: 5 "FromPort", to_port: 6 "ToPort", cidr_ipv4: 7 "CidrIpv4", cidr_ipv6: 8 "CidrIpv6",
+    prefix_list_id: 9 "PrefixListId", referenced_group_info: 10 "ReferencedGroupInfo",
+    description: 11 "Description", tags: 12 "Tags",
     security_group_rule_arn: 13 "SecurityGroupRuleArn",
+});
+
+/// `SecurityGroupRuleDescription` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupRuleDescription {
+    pub security_group_rule_id: Option<String>,
+    pub description: Option<String>,
+}
+
+bind!(SecurityGroupRuleDescription, id::SECURITY_GROUP_RULE_DESCRIPTION, {
+    security_group_rule_id: 0 "SecurityGroupRuleId", description: 1 "Description",
+});
+
+/// `SecurityGroupRuleRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupRuleRequest {
+    pub ip_protocol: Option<String>,
+    pub from_port: Option<i32>,
+    pub to_port: Option<i32>,
+    pub cidr_ipv4: Option<String>,
+    pub cidr_ipv6: Option<String>,
+    pub prefix_list_id: Option<String>,
+    pub referenced_group_id: Option<String>,
+    pub description: Option<String>,
+}
+
+bind!(SecurityGroupRuleRequest, id::SECURITY_GROUP_RULE_REQUEST, {
+    ip_protocol: 0 "IpProtocol", from_port: 1 "FromPort", to_port: 2 "ToPort",
+    cidr_ipv4: 3 "CidrIpv4", cidr_ipv6: 4 "CidrIpv6", prefix_list_id: 5 "PrefixListId",
+    referenced_group_id: 6 "ReferencedGroupId", description: 7 "Description",
+});
+
+/// `SecurityGroupRuleUpdate` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupRuleUpdate {
+    /// Required.
+    pub security_group_rule_id: Option<String>,
+    pub security_group_rule: Option<SecurityGroupRuleRequest>,
+}
+
+bind!(SecurityGroupRuleUpdate, id::SECURITY_GROUP_RULE_UPDATE, {
+    security_group_rule_id: 0 "SecurityGroupRuleId", security_group_rule: 1 "SecurityGroupRule",
 });
 
 /// `SpotMarketOptions` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SpotMarketOptions {
-    /// `MaxPrice`.
     pub max_price: Option<String>,
-    /// `SpotInstanceType`.
     pub spot_instance_type: Option<String>,
-    /// `BlockDurationMinutes`.
     pub block_duration_minutes: Option<i32>,
-    /// `ValidUntil`.
     pub valid_until: Option<Time>,
-    /// `InstanceInterruptionBehavior`.
     pub instance_interruption_behavior: Option<String>,
 }
 
 bind!(SpotMarketOptions, id::SPOT_MARKET_OPTIONS, {
-    max_price: 0 "MaxPrice",
-    spot_instance_type: 1 "SpotInstanceType",
-    block_duration_minutes: 2 "BlockDurationMinutes",
-    valid_until: 3 "ValidUntil",
+    max_price: 0 "MaxPrice", spot_instance_type: 1 "SpotInstanceType",
+    block_duration_minutes: 2 "BlockDurationMinutes", valid_until: 3 "ValidUntil",
     instance_interruption_behavior: 4 "InstanceInterruptionBehavior",
 });
 
 /// `StartInstancesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StartInstancesRequest {
-    /// `InstanceIds`, required.
+    /// Required.
     pub instance_ids: Option<Vec<String>>,
-    /// `AdditionalInfo`.
     pub additional_info: Option<String>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
 }
 
 bind!(StartInstancesRequest, id::START_INSTANCES_REQUEST, {
-    instance_ids: 0 "InstanceIds",
-    additional_info: 1 "AdditionalInfo",
-    dry_run: 2 "DryRun",
+    instance_ids: 0 "InstanceIds", additional_info: 1 "AdditionalInfo", dry_run: 2 "DryRun",
 });
 
 /// `StartInstancesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StartInstancesResult {
-    /// `StartingInstances`.
     pub starting_instances: Option<Vec<InstanceStateChange>>,
 }
 
@@ -11643,44 +15551,33 @@ bind!(StartInstancesResult, id::START_INSTANCES_RESULT, {
 /// `StateReason` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StateReason {
-    /// `Code`.
     pub code: Option<String>,
-    /// `Message`.
     pub message: Option<String>,
 }
 
 bind!(StateReason, id::STATE_REASON, {
-    code: 0 "Code",
-    message: 1 "Message",
+    code: 0 "Code", message: 1 "Message",
 });
 
 /// `StopInstancesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StopInstancesRequest {
-    /// `InstanceIds`, required.
+    /// Required.
     pub instance_ids: Option<Vec<String>>,
-    /// `Hibernate`.
     pub hibernate: Option<bool>,
-    /// `SkipOsShutdown`.
     pub skip_os_shutdown: Option<bool>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
-    /// `Force`.
     pub force: Option<bool>,
 }
 
 bind!(StopInstancesRequest, id::STOP_INSTANCES_REQUEST, {
-    instance_ids: 0 "InstanceIds",
-    hibernate: 1 "Hibernate",
-    skip_os_shutdown: 2 "SkipOsShutdown",
-    dry_run: 3 "DryRun",
-    force: 4 "Force",
+    instance_ids: 0 "InstanceIds", hibernate: 1 "Hibernate", skip_os_shutdown: 2 "SkipOsShutdown",
+    dry_run: 3 "DryRun", force: 4 "Force",
 });
 
 /// `StopInstancesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StopInstancesResult {
-    /// `StoppingInstances`.
     pub stopping_instances: Option<Vec<InstanceStateChange>>,
 }
 
@@ -11691,51 +15588,28 @@ bind!(StopInstancesResult, id::STOP_INSTANCES_RESULT, {
 /// `Subnet` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subnet {
-    /// `AvailabilityZoneId`.
     pub availability_zone_id: Option<String>,
-    /// `EnableLniAtDeviceIndex`.
     pub enable_lni_at_device_index: Option<i32>,
-    /// `MapCustomerOwnedIpOnLaunch`.
     pub map_customer_owned_ip_on_launch: Option<bool>,
-    /// `CustomerOwnedIpv4Pool`.
     pub customer_owned_ipv4_pool: Option<String>,
-    /// `OwnerId`.
     pub owner_id: Option<String>,
-    /// `AssignIpv6AddressOnCreation`.
     pub assign_ipv6_address_on_creation: Option<bool>,
-    /// `Ipv6CidrBlockAssociationSet`.
     pub ipv6_cidr_block_association_set: Option<Vec<SubnetIpv6CidrBlockAssociation>>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `SubnetArn`.
     pub subnet_arn: Option<String>,
-    /// `OutpostArn`.
     pub outpost_arn: Option<String>,
-    /// `EnableDns64`.
     pub enable_dns64: Option<bool>,
-    /// `Ipv6Native`.
     pub ipv6_native: Option<bool>,
-    /// `PrivateDnsNameOptionsOnLaunch`.
     pub private_dns_name_options_on_launch: Option<PrivateDnsNameOptionsOnLaunch>,
-    /// `BlockPublicAccessStates`.
     pub block_public_access_states: Option<BlockPublicAccessStates>,
-    /// `Type`.
     pub r#type: Option<String>,
-    /// `SubnetId`.
     pub subnet_id: Option<String>,
-    /// `State`.
     pub state: Option<String>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `CidrBlock`.
     pub cidr_block: Option<String>,
-    /// `AvailableIpAddressCount`.
     pub available_ip_address_count: Option<i32>,
-    /// `AvailabilityZone`.
     pub availability_zone: Option<String>,
-    /// `DefaultForAz`.
     pub default_for_az: Option<bool>,
-    /// `MapPublicIpOnLaunch`.
     pub map_public_ip_on_launch: Option<bool>,
 }
 
@@ -11743,137 +15617,110 @@ bind!(Subnet, id::SUBNET, {
     availability_zone_id: 0 "AvailabilityZoneId",
     enable_lni_at_device_index: 1 "EnableLniAtDeviceIndex",
     map_customer_owned_ip_on_launch: 2 "MapCustomerOwnedIpOnLaunch",
-    customer_owned_ipv4_pool: 3 "CustomerOwnedIpv4Pool",
-    owner_id: 4 "OwnerId",
+    customer_owned_ipv4_pool: 3 "CustomerOwnedIpv4Pool", owner_id: 4 "OwnerId",
     assign_ipv6_address_on_creation: 5 "AssignIpv6AddressOnCreation",
-    ipv6_cidr_block_association_set: 6 "Ipv6CidrBlockAssociationSet",
-    tags: 7 "Tags",
-    subnet_arn: 8 "SubnetArn",
-    outpost_arn: 9 "OutpostArn",
-    enable_dns64: 10 "EnableDns64",
+    ipv6_cidr_block_association_set: 6 "Ipv6CidrBlockAssociationSet", tags: 7 "Tags",
+    subnet_arn: 8 "SubnetArn", outpost_arn: 9 "OutpostArn", enable_dns64: 10 "EnableDns64",
     ipv6_native: 11 "Ipv6Native",
     private_dns_name_options_on_launch: 12 "PrivateDnsNameOptionsOnLaunch",
-    block_public_access_states: 13 "BlockPublicAccessStates",
-    r#type: 14 "Type",
-    subnet_id: 15 "SubnetId",
-    state: 16 "State",
-    vpc_id: 17 "VpcId",
-    cidr_block: 18 "CidrBlock",
+    block_public_access_states: 13 "BlockPublicAccessStates", r#type: 14 "Type",
+    subnet_id: 15 "SubnetId", state: 16 "State", vpc_id: 17 "VpcId", cidr_block: 18 "CidrBlock",
     available_ip_address_count: 19 "AvailableIpAddressCount",
-    availability_zone: 20 "AvailabilityZone",
-    default_for_az: 21 "DefaultForAz",
+    availability_zone: 20 "AvailabilityZone", default_for_az: 21 "DefaultForAz",
     map_public_ip_on_launch: 22 "MapPublicIpOnLaunch",
 });
 
 /// `SubnetCidrBlockState` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubnetCidrBlockState {
-    /// `State`.
     pub state: Option<String>,
-    /// `StatusMessage`.
     pub status_message: Option<String>,
 }
 
 bind!(SubnetCidrBlockState, id::SUBNET_CIDR_BLOCK_STATE, {
-    state: 0 "State",
-    status_message: 1 "StatusMessage",
+    state: 0 "State", status_message: 1 "StatusMessage",
+});
+
+/// `SubnetIpPrefixes` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubnetIpPrefixes {
+    pub subnet_id: Option<String>,
+    pub ip_prefixes: Option<Vec<String>>,
+}
+
+bind!(SubnetIpPrefixes, id::SUBNET_IP_PREFIXES, {
+    subnet_id: 0 "SubnetId", ip_prefixes: 1 "IpPrefixes",
 });
 
 /// `SubnetIpv6CidrBlockAssociation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubnetIpv6CidrBlockAssociation {
-    /// `AssociationId`.
     pub association_id: Option<String>,
-    /// `Ipv6CidrBlock`.
     pub ipv6_cidr_block: Option<String>,
-    /// `Ipv6CidrBlockState`.
     pub ipv6_cidr_block_state: Option<SubnetCidrBlockState>,
-    /// `Ipv6AddressAttribute`.
     pub ipv6_address_attribute: Option<String>,
-    /// `IpSource`.
     pub ip_source: Option<String>,
 }
 
 bind!(SubnetIpv6CidrBlockAssociation, id::SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION, {
-    association_id: 0 "AssociationId",
-    ipv6_cidr_block: 1 "Ipv6CidrBlock",
+    association_id: 0 "AssociationId", ipv6_cidr_block: 1 "Ipv6CidrBlock",
     ipv6_cidr_block_state: 2 "Ipv6CidrBlockState",
-    ipv6_address_attribute: 3 "Ipv6AddressAttribute",
-    ip_source: 4 "IpSource",
+    ipv6_address_attribute: 3 "Ipv6AddressAttribute", ip_source: 4 "IpSource",
 });
 
 /// `Tag` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
-    /// `Key`.
     pub key: Option<String>,
-    /// `Value`.
     pub value: Option<String>,
 }
 
 bind!(Tag, id::TAG, {
-    key: 0 "Key",
-    value: 1 "Value",
+    key: 0 "Key", value: 1 "Value",
 });
 
 /// `TagDescription` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagDescription {
-    /// `Key`.
     pub key: Option<String>,
-    /// `ResourceId`.
     pub resource_id: Option<String>,
-    /// `ResourceType`.
     pub resource_type: Option<String>,
-    /// `Value`.
     pub value: Option<String>,
 }
 
 bind!(TagDescription, id::TAG_DESCRIPTION, {
-    key: 0 "Key",
-    resource_id: 1 "ResourceId",
-    resource_type: 2 "ResourceType",
-    value: 3 "Value",
+    key: 0 "Key", resource_id: 1 "ResourceId", resource_type: 2 "ResourceType", value: 3 "Value",
 });
 
 /// `TagSpecification` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagSpecification {
-    /// `ResourceType`.
     pub resource_type: Option<String>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
 }
 
 bind!(TagSpecification, id::TAG_SPECIFICATION, {
-    resource_type: 0 "ResourceType",
-    tags: 1 "Tags",
+    resource_type: 0 "ResourceType", tags: 1 "Tags",
 });
 
 /// `TerminateInstancesRequest` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TerminateInstancesRequest {
-    /// `InstanceIds`, required.
+    /// Required.
     pub instance_ids: Option<Vec<String>>,
-    /// `Force`.
     pub force: Option<bool>,
-    /// `SkipOsShutdown`.
     pub skip_os_shutdown: Option<bool>,
-    /// `DryRun`.
     pub dry_run: Option<bool>,
 }
 
 bind!(TerminateInstancesRequest, id::TERMINATE_INSTANCES_REQUEST, {
-    instance_ids: 0 "InstanceIds",
-    force: 1 "Force",
-    skip_os_shutdown: 2 "SkipOsShutdown",
+    instance_ids: 0 "InstanceIds", force: 1 "Force", skip_os_shutdown: 2 "SkipOsShutdown",
     dry_run: 3 "DryRun",
 });
 
 /// `TerminateInstancesResult` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TerminateInstancesResult {
-    /// `TerminatingInstances`.
     pub terminating_instances: Option<Vec<InstanceStateChange>>,
 }
 
@@ -11881,239 +15728,425 @@ bind!(TerminateInstancesResult, id::TERMINATE_INSTANCES_RESULT, {
     terminating_instances: 0 "TerminatingInstances",
 });
 
+/// `UnassignPrivateIpAddressesRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnassignPrivateIpAddressesRequest {
+    pub ipv4_prefixes: Option<Vec<String>>,
+    /// Required.
+    pub network_interface_id: Option<String>,
+    pub private_ip_addresses: Option<Vec<String>>,
+}
+
+bind!(UnassignPrivateIpAddressesRequest, id::UNASSIGN_PRIVATE_IP_ADDRESSES_REQUEST, {
+    ipv4_prefixes: 0 "Ipv4Prefixes", network_interface_id: 1 "NetworkInterfaceId",
+    private_ip_addresses: 2 "PrivateIpAddresses",
+});
+
+/// `UpdateSecurityGroupRuleDescriptionsEgressRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSecurityGroupRuleDescriptionsEgressRequest {
+    pub dry_run: Option<bool>,
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+    pub ip_permissions: Option<Vec<IpPermission>>,
+    pub security_group_rule_descriptions: Option<Vec<SecurityGroupRuleDescription>>,
+}
+
+bind!(UpdateSecurityGroupRuleDescriptionsEgressRequest, id::UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_REQUEST, {
+    dry_run: 0 "DryRun", group_id: 1 "GroupId", group_name: 2 "GroupName",
+    ip_permissions: 3 "IpPermissions",
+    security_group_rule_descriptions: 4 "SecurityGroupRuleDescriptions",
+});
+
+/// `UpdateSecurityGroupRuleDescriptionsEgressResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSecurityGroupRuleDescriptionsEgressResult {
+    pub r#return: Option<bool>,
+}
+
+bind!(UpdateSecurityGroupRuleDescriptionsEgressResult, id::UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_RESULT, {
+    r#return: 0 "Return",
+});
+
+/// `UpdateSecurityGroupRuleDescriptionsIngressRequest` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSecurityGroupRuleDescriptionsIngressRequest {
+    pub dry_run: Option<bool>,
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+    pub ip_permissions: Option<Vec<IpPermission>>,
+    pub security_group_rule_descriptions: Option<Vec<SecurityGroupRuleDescription>>,
+}
+
+bind!(UpdateSecurityGroupRuleDescriptionsIngressRequest, id::UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_REQUEST, {
+    dry_run: 0 "DryRun", group_id: 1 "GroupId", group_name: 2 "GroupName",
+    ip_permissions: 3 "IpPermissions",
+    security_group_rule_descriptions: 4 "SecurityGroupRuleDescriptions",
+});
+
+/// `UpdateSecurityGroupRuleDescriptionsIngressResult` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSecurityGroupRuleDescriptionsIngressResult {
+    pub r#return: Option<bool>,
+}
+
+bind!(UpdateSecurityGroupRuleDescriptionsIngressResult, id::UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_RESULT, {
+    r#return: 0 "Return",
+});
+
 /// `UserIdGroupPair` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UserIdGroupPair {
-    /// `Description`.
     pub description: Option<String>,
-    /// `UserId`.
     pub user_id: Option<String>,
-    /// `GroupName`.
     pub group_name: Option<String>,
-    /// `GroupId`.
     pub group_id: Option<String>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `VpcPeeringConnectionId`.
     pub vpc_peering_connection_id: Option<String>,
-    /// `PeeringStatus`.
     pub peering_status: Option<String>,
 }
 
 bind!(UserIdGroupPair, id::USER_ID_GROUP_PAIR, {
-    description: 0 "Description",
-    user_id: 1 "UserId",
-    group_name: 2 "GroupName",
-    group_id: 3 "GroupId",
-    vpc_id: 4 "VpcId",
-    vpc_peering_connection_id: 5 "VpcPeeringConnectionId",
-    peering_status: 6 "PeeringStatus",
+    description: 0 "Description", user_id: 1 "UserId", group_name: 2 "GroupName",
+    group_id: 3 "GroupId", vpc_id: 4 "VpcId",
+    vpc_peering_connection_id: 5 "VpcPeeringConnectionId", peering_status: 6 "PeeringStatus",
 });
 
 /// `VCpuInfo` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VCpuInfo {
-    /// `DefaultVCpus`.
     pub default_v_cpus: Option<i32>,
-    /// `DefaultCores`.
     pub default_cores: Option<i32>,
-    /// `DefaultThreadsPerCore`.
     pub default_threads_per_core: Option<i32>,
-    /// `ValidCores`.
     pub valid_cores: Option<Vec<i32>>,
-    /// `ValidThreadsPerCore`.
     pub valid_threads_per_core: Option<Vec<i32>>,
 }
 
 bind!(VCpuInfo, id::V_CPU_INFO, {
-    default_v_cpus: 0 "DefaultVCpus",
-    default_cores: 1 "DefaultCores",
-    default_threads_per_core: 2 "DefaultThreadsPerCore",
-    valid_cores: 3 "ValidCores",
+    default_v_cpus: 0 "DefaultVCpus", default_cores: 1 "DefaultCores",
+    default_threads_per_core: 2 "DefaultThreadsPerCore", valid_cores: 3 "ValidCores",
     valid_threads_per_core: 4 "ValidThreadsPerCore",
+});
+
+/// `Volume` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Volume {
+    pub availability_zone_id: Option<String>,
+    pub outpost_arn: Option<String>,
+    pub source_volume_id: Option<String>,
+    pub iops: Option<i32>,
+    pub tags: Option<Vec<Tag>>,
+    pub volume_type: Option<String>,
+    pub fast_restored: Option<bool>,
+    pub multi_attach_enabled: Option<bool>,
+    pub throughput: Option<i32>,
+    pub sse_type: Option<String>,
+    pub operator: Option<OperatorResponse>,
+    pub volume_initialization_rate: Option<i32>,
+    pub volume_arn: Option<String>,
+    pub owner_id: Option<String>,
+    pub volume_id: Option<String>,
+    pub size: Option<i32>,
+    pub snapshot_id: Option<String>,
+    pub availability_zone: Option<String>,
+    pub state: Option<String>,
+    pub create_time: Option<Time>,
+    pub attachments: Option<Vec<VolumeAttachment>>,
+    pub encrypted: Option<bool>,
+    pub kms_key_id: Option<String>,
+}
+
+bind!(Volume, id::VOLUME, {
+    availability_zone_id: 0 "AvailabilityZoneId", outpost_arn: 1 "OutpostArn",
+    source_volume_id: 2 "SourceVolumeId", iops: 3 "Iops", tags: 4 "Tags",
+    volume_type: 5 "VolumeType", fast_restored: 6 "FastRestored",
+    multi_attach_enabled: 7 "MultiAttachEnabled", throughput: 8 "Throughput",
+    sse_type: 9 "SseType", operator: 10 "Operator",
+    volume_initialization_rate: 11 "VolumeInitializationRate", volume_arn: 12 "VolumeArn",
+    owner_id: 13 "OwnerId", volume_id: 14 "VolumeId", size: 15 "Size",
+    snapshot_id: 16 "SnapshotId", availability_zone: 17 "AvailabilityZone", state: 18 "State",
+    create_time: 19 "CreateTime", attachments: 20 "Attachments", encrypted: 21 "Encrypted",
+    kms_key_id: 22 "KmsKeyId",
+});
+
+/// `VolumeAttachment` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeAttachment {
+    pub delete_on_termination: Option<bool>,
+    pub associated_resource: Option<String>,
+    pub instance_owning_service: Option<String>,
+    pub ebs_card_index: Option<i32>,
+    pub volume_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub device: Option<String>,
+    pub state: Option<String>,
+    pub attach_time: Option<Time>,
+}
+
+bind!(VolumeAttachment, id::VOLUME_ATTACHMENT, {
+    delete_on_termination: 0 "DeleteOnTermination", associated_resource: 1 "AssociatedResource",
+    instance_owning_service: 2 "InstanceOwningService", ebs_card_index: 3 "EbsCardIndex",
+    volume_id: 4 "VolumeId", instance_id: 5 "InstanceId", device: 6 "Device", state: 7 "State",
+    attach_time: 8 "AttachTime",
 });
 
 /// `Vpc` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Vpc {
-    /// `OwnerId`.
     pub owner_id: Option<String>,
-    /// `InstanceTenancy`.
     pub instance_tenancy: Option<String>,
-    /// `Ipv6CidrBlockAssociationSet`.
     pub ipv6_cidr_block_association_set: Option<Vec<VpcIpv6CidrBlockAssociation>>,
-    /// `CidrBlockAssociationSet`.
     pub cidr_block_association_set: Option<Vec<VpcCidrBlockAssociation>>,
-    /// `IsDefault`.
     pub is_default: Option<bool>,
-    /// `EncryptionControl`.
     pub encryption_control: Option<VpcEncryptionControl>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `BlockPublicAccessStates`.
     pub block_public_access_states: Option<BlockPublicAccessStates>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `State`.
     pub state: Option<String>,
-    /// `CidrBlock`.
     pub cidr_block: Option<String>,
-    /// `DhcpOptionsId`.
     pub dhcp_options_id: Option<String>,
 }
 
 bind!(Vpc, id::VPC, {
-    owner_id: 0 "OwnerId",
-    instance_tenancy: 1 "InstanceTenancy",
+    owner_id: 0 "OwnerId", instance_tenancy: 1 "InstanceTenancy",
     ipv6_cidr_block_association_set: 2 "Ipv6CidrBlockAssociationSet",
-    cidr_block_association_set: 3 "CidrBlockAssociationSet",
-    is_default: 4 "IsDefault",
-    encryption_control: 5 "EncryptionControl",
-    tags: 6 "Tags",
-    block_public_access_states: 7 "BlockPublicAccessStates",
-    vpc_id: 8 "VpcId",
-    state: 9 "State",
-    cidr_block: 10 "CidrBlock",
-    dhcp_options_id: 11 "DhcpOptionsId",
+    cidr_block_association_set: 3 "CidrBlockAssociationSet", is_default: 4 "IsDefault",
+    encryption_control: 5 "EncryptionControl", tags: 6 "Tags",
+    block_public_access_states: 7 "BlockPublicAccessStates", vpc_id: 8 "VpcId", state: 9 "State",
+    cidr_block: 10 "CidrBlock", dhcp_options_id: 11 "DhcpOptionsId",
 });
 
 /// `VpcCidrBlockAssociation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcCidrBlockAssociation {
-    /// `AssociationId`.
     pub association_id: Option<String>,
-    /// `CidrBlock`.
     pub cidr_block: Option<String>,
-    /// `CidrBlockState`.
     pub cidr_block_state: Option<VpcCidrBlockState>,
 }
 
 bind!(VpcCidrBlockAssociation, id::VPC_CIDR_BLOCK_ASSOCIATION, {
-    association_id: 0 "AssociationId",
-    cidr_block: 1 "CidrBlock",
+    association_id: 0 "AssociationId", cidr_block: 1 "CidrBlock",
     cidr_block_state: 2 "CidrBlockState",
 });
 
 /// `VpcCidrBlockState` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcCidrBlockState {
-    /// `State`.
     pub state: Option<String>,
-    /// `StatusMessage`.
     pub status_message: Option<String>,
 }
 
 bind!(VpcCidrBlockState, id::VPC_CIDR_BLOCK_STATE, {
-    state: 0 "State",
-    status_message: 1 "StatusMessage",
+    state: 0 "State", status_message: 1 "StatusMessage",
 });
 
 /// `VpcEncryptionControl` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcEncryptionControl {
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `VpcEncryptionControlId`.
     pub vpc_encryption_control_id: Option<String>,
-    /// `Mode`.
     pub mode: Option<String>,
-    /// `State`.
     pub state: Option<String>,
-    /// `StateMessage`.
     pub state_message: Option<String>,
-    /// `ResourceExclusions`.
     pub resource_exclusions: Option<VpcEncryptionControlExclusions>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
 }
 
 bind!(VpcEncryptionControl, id::VPC_ENCRYPTION_CONTROL, {
-    vpc_id: 0 "VpcId",
-    vpc_encryption_control_id: 1 "VpcEncryptionControlId",
-    mode: 2 "Mode",
-    state: 3 "State",
-    state_message: 4 "StateMessage",
-    resource_exclusions: 5 "ResourceExclusions",
+    vpc_id: 0 "VpcId", vpc_encryption_control_id: 1 "VpcEncryptionControlId", mode: 2 "Mode",
+    state: 3 "State", state_message: 4 "StateMessage", resource_exclusions: 5 "ResourceExclusions",
     tags: 6 "Tags",
+});
+
+/// `VpcEncryptionControlConfiguration` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcEncryptionControlConfiguration {
+    /// Required.
+    pub mode: Option<String>,
+    pub internet_gateway_exclusion: Option<String>,
+    pub egress_only_internet_gateway_exclusion: Option<String>,
+    pub nat_gateway_exclusion: Option<String>,
+    pub virtual_private_gateway_exclusion: Option<String>,
+    pub vpc_peering_exclusion: Option<String>,
+    pub lambda_exclusion: Option<String>,
+    pub vpc_lattice_exclusion: Option<String>,
+    pub elastic_file_system_exclusion: Option<String>,
+    pub global_accelerator_exclusion: Option<String>,
+    pub api_gateway_v2_exclusion: Option<String>,
+}
+
+bind!(VpcEncryptionControlConfiguration, id::VPC_ENCRYPTION_CONTROL_CONFIGURATION, {
+    mode: 0 "Mode", internet_gateway_exclusion: 1 "InternetGatewayExclusion",
+    egress_only_internet_gateway_exclusion: 2 "EgressOnlyInternetGatewayExclusion",
+    nat_gateway_exclusion: 3 "NatGatewayExclusion",
+    virtual_private_gateway_exclusion: 4 "VirtualPrivateGatewayExclusion",
+    vpc_peering_exclusion: 5 "VpcPeeringExclusion", lambda_exclusion: 6 "LambdaExclusion",
+    vpc_lattice_exclusion: 7 "VpcLatticeExclusion",
+    elastic_file_system_exclusion: 8 "ElasticFileSystemExclusion",
+    global_accelerator_exclusion: 9 "GlobalAcceleratorExclusion",
+    api_gateway_v2_exclusion: 10 "ApiGatewayV2Exclusion",
 });
 
 /// `VpcEncryptionControlExclusion` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcEncryptionControlExclusion {
-    /// `State`.
     pub state: Option<String>,
-    /// `StateMessage`.
     pub state_message: Option<String>,
 }
 
 bind!(VpcEncryptionControlExclusion, id::VPC_ENCRYPTION_CONTROL_EXCLUSION, {
-    state: 0 "State",
-    state_message: 1 "StateMessage",
+    state: 0 "State", state_message: 1 "StateMessage",
 });
 
 /// `VpcEncryptionControlExclusions` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcEncryptionControlExclusions {
-    /// `InternetGateway`.
     pub internet_gateway: Option<VpcEncryptionControlExclusion>,
-    /// `EgressOnlyInternetGateway`.
     pub egress_only_internet_gateway: Option<VpcEncryptionControlExclusion>,
-    /// `NatGateway`.
     pub nat_gateway: Option<VpcEncryptionControlExclusion>,
-    /// `VirtualPrivateGateway`.
     pub virtual_private_gateway: Option<VpcEncryptionControlExclusion>,
-    /// `VpcPeering`.
     pub vpc_peering: Option<VpcEncryptionControlExclusion>,
-    /// `Lambda`.
     pub lambda: Option<VpcEncryptionControlExclusion>,
-    /// `VpcLattice`.
     pub vpc_lattice: Option<VpcEncryptionControlExclusion>,
-    /// `ElasticFileSystem`.
     pub elastic_file_system: Option<VpcEncryptionControlExclusion>,
-    /// `GlobalAccelerator`.
     pub global_accelerator: Option<VpcEncryptionControlExclusion>,
-    /// `ApiGatewayV2`.
     pub api_gateway_v2: Option<VpcEncryptionControlExclusion>,
 }
 
 bind!(VpcEncryptionControlExclusions, id::VPC_ENCRYPTION_CONTROL_EXCLUSIONS, {
     internet_gateway: 0 "InternetGateway",
-    egress_only_internet_gateway: 1 "EgressOnlyInternetGateway",
-    nat_gateway: 2 "NatGateway",
-    virtual_private_gateway: 3 "VirtualPrivateGateway",
-    vpc_peering: 4 "VpcPeering",
-    lambda: 5 "Lambda",
-    vpc_lattice: 6 "VpcLattice",
-    elastic_file_system: 7 "ElasticFileSystem",
-    global_accelerator: 8 "GlobalAccelerator",
-    api_gateway_v2: 9 "ApiGatewayV2",
+    egress_only_internet_gateway: 1 "EgressOnlyInternetGateway", nat_gateway: 2 "NatGateway",
+    virtual_private_gateway: 3 "VirtualPrivateGateway", vpc_peering: 4 "VpcPeering",
+    lambda: 5 "Lambda", vpc_lattice: 6 "VpcLattice", elastic_file_system: 7 "ElasticFileSystem",
+    global_accelerator: 8 "GlobalAccelerator", api_gateway_v2: 9 "ApiGatewayV2",
+});
+
+/// `VpcEndpoint` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcEndpoint {
+    pub vpc_endpoint_id: Option<String>,
+    pub vpc_endpoint_type: Option<String>,
+    pub vpc_id: Option<String>,
+    pub service_name: Option<String>,
+    pub state: Option<String>,
+    pub policy_document: Option<String>,
+    pub route_table_ids: Option<Vec<String>>,
+    pub subnet_ids: Option<Vec<String>>,
+    pub groups: Option<Vec<SecurityGroupIdentifier>>,
+    pub ip_address_type: Option<String>,
+    pub dns_options: Option<DnsOptions>,
+    pub private_dns_enabled: Option<bool>,
+    pub requester_managed: Option<bool>,
+    pub network_interface_ids: Option<Vec<String>>,
+    pub dns_entries: Option<Vec<DnsEntry>>,
+    pub creation_timestamp: Option<Time>,
+    pub tags: Option<Vec<Tag>>,
+    pub owner_id: Option<String>,
+    pub last_error: Option<LastError>,
+    pub ipv4_prefixes: Option<Vec<SubnetIpPrefixes>>,
+    pub ipv6_prefixes: Option<Vec<SubnetIpPrefixes>>,
+    pub failure_reason: Option<String>,
+    pub service_network_arn: Option<String>,
+    pub resource_configuration_arn: Option<String>,
+    pub service_region: Option<String>,
+    pub payer_responsibilities: Option<Vec<PayerResponsibilityEntry>>,
+}
+
+bind!(VpcEndpoint, id::VPC_ENDPOINT, {
+    vpc_endpoint_id: 0 "VpcEndpointId", vpc_endpoint_type: 1 "VpcEndpointType", vpc_id: 2 "VpcId",
+    service_name: 3 "ServiceName", state: 4 "State", policy_document: 5 "PolicyDocument",
+    route_table_ids: 6 "RouteTableIds", subnet_ids: 7 "SubnetIds", groups: 8 "Groups",
+    ip_address_type: 9 "IpAddressType", dns_options: 10 "DnsOptions",
+    private_dns_enabled: 11 "PrivateDnsEnabled", requester_managed: 12 "RequesterManaged",
+    network_interface_ids: 13 "NetworkInterfaceIds", dns_entries: 14 "DnsEntries",
+    creation_timestamp: 15 "CreationTimestamp", tags: 16 "Tags", owner_id: 17 "OwnerId",
+    last_error: 18 "LastError", ipv4_prefixes: 19 "Ipv4Prefixes", ipv6_prefixes: 20 "Ipv6Prefixes",
+    failure_reason: 21 "FailureReason", service_network_arn: 22 "ServiceNetworkArn",
+    resource_configuration_arn: 23 "ResourceConfigurationArn", service_region: 24 "ServiceRegion",
+    payer_responsibilities: 25 "PayerResponsibilities",
 });
 
 /// `VpcIpv6CidrBlockAssociation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcIpv6CidrBlockAssociation {
-    /// `AssociationId`.
     pub association_id: Option<String>,
-    /// `Ipv6CidrBlock`.
     pub ipv6_cidr_block: Option<String>,
-    /// `Ipv6CidrBlockState`.
     pub ipv6_cidr_block_state: Option<VpcCidrBlockState>,
-    /// `NetworkBorderGroup`.
     pub network_border_group: Option<String>,
-    /// `Ipv6Pool`.
     pub ipv6_pool: Option<String>,
-    /// `Ipv6AddressAttribute`.
     pub ipv6_address_attribute: Option<String>,
-    /// `IpSource`.
     pub ip_source: Option<String>,
 }
 
 bind!(VpcIpv6CidrBlockAssociation, id::VPC_IPV6_CIDR_BLOCK_ASSOCIATION, {
-    association_id: 0 "AssociationId",
-    ipv6_cidr_block: 1 "Ipv6CidrBlock",
-    ipv6_cidr_block_state: 2 "Ipv6CidrBlockState",
-    network_border_group: 3 "NetworkBorderGroup",
-    ipv6_pool: 4 "Ipv6Pool",
-    ipv6_address_attribute: 5 "Ipv6AddressAttribute",
+    association_id: 0 "AssociationId", ipv6_cidr_block: 1 "Ipv6CidrBlock",
+    ipv6_cidr_block_state: 2 "Ipv6CidrBlockState", network_border_group: 3 "NetworkBorderGroup",
+    ipv6_pool: 4 "Ipv6Pool", ipv6_address_attribute: 5 "Ipv6AddressAttribute",
     ip_source: 6 "IpSource",
+});
+
+/// `VpcPeeringConnection` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcPeeringConnection {
+    pub accepter_vpc_info: Option<VpcPeeringConnectionVpcInfo>,
+    pub expiration_time: Option<Time>,
+    pub requester_vpc_info: Option<VpcPeeringConnectionVpcInfo>,
+    pub status: Option<VpcPeeringConnectionStateReason>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_peering_connection_id: Option<String>,
+    pub multipath_resilience_status: Option<String>,
+}
+
+bind!(VpcPeeringConnection, id::VPC_PEERING_CONNECTION, {
+    accepter_vpc_info: 0 "AccepterVpcInfo", expiration_time: 1 "ExpirationTime",
+    requester_vpc_info: 2 "RequesterVpcInfo", status: 3 "Status", tags: 4 "Tags",
+    vpc_peering_connection_id: 5 "VpcPeeringConnectionId",
+    multipath_resilience_status: 6 "MultipathResilienceStatus",
+});
+
+/// `VpcPeeringConnectionOptionsDescription` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcPeeringConnectionOptionsDescription {
+    pub allow_dns_resolution_from_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_classic_link_to_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_vpc_to_remote_classic_link: Option<bool>,
+    pub allow_multipath_resilience: Option<bool>,
+    pub multipath_resilience_mode: Option<String>,
+}
+
+bind!(VpcPeeringConnectionOptionsDescription, id::VPC_PEERING_CONNECTION_OPTIONS_DESCRIPTION, {
+    allow_dns_resolution_from_remote_vpc: 0 "AllowDnsResolutionFromRemoteVpc",
+    allow_egress_from_local_classic_link_to_remote_vpc: 1 "AllowEgressFromLocalClassicLinkToRemoteVpc",
+    allow_egress_from_local_vpc_to_remote_classic_link: 2 "AllowEgressFromLocalVpcToRemoteClassicLink",
+    allow_multipath_resilience: 3 "AllowMultipathResilience",
+    multipath_resilience_mode: 4 "MultipathResilienceMode",
+});
+
+/// `VpcPeeringConnectionStateReason` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcPeeringConnectionStateReason {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+bind!(VpcPeeringConnectionStateReason, id::VPC_PEERING_CONNECTION_STATE_REASON, {
+    code: 0 "Code", message: 1 "Message",
+});
+
+/// `VpcPeeringConnectionVpcInfo` of the model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcPeeringConnectionVpcInfo {
+    pub cidr_block: Option<String>,
+    pub ipv6_cidr_block_set: Option<Vec<Ipv6CidrBlock>>,
+    pub cidr_block_set: Option<Vec<CidrBlock>>,
+    pub owner_id: Option<String>,
+    pub peering_options: Option<VpcPeeringConnectionOptionsDescription>,
+    pub vpc_id: Option<String>,
+    pub region: Option<String>,
+}
+
+bind!(VpcPeeringConnectionVpcInfo, id::VPC_PEERING_CONNECTION_VPC_INFO, {
+    cidr_block: 0 "CidrBlock", ipv6_cidr_block_set: 1 "Ipv6CidrBlockSet",
+    cidr_block_set: 2 "CidrBlockSet", owner_id: 3 "OwnerId", peering_options: 4 "PeeringOptions",
+    vpc_id: 5 "VpcId", region: 6 "Region",
 });

@@ -4,6 +4,8 @@
 //!
 //! Invariant: the bindings' indices are those of the schema's members.
 
+#![allow(missing_docs)]
+
 use crate::protocol::Protocol;
 #[allow(unused_imports)]
 use crate::schema::{
@@ -13,7 +15,7 @@ use crate::schema::{
 #[allow(unused_imports)]
 use crate::time::Time;
 #[allow(unused_imports)]
-use crate::value::{Sensitive, bind};
+use crate::value::{Sensitive, SensitiveBytes, bind};
 
 /// The service.
 pub static SCHEMA: Schema = Schema {
@@ -22,6 +24,8 @@ pub static SCHEMA: Schema = Schema {
     api_version: "2015-12-01",
     protocol: Protocol::AwsQuery,
     xml_namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+    target_prefix: "",
+    message_member: "message",
     shapes: SHAPES,
     operations: OPERATIONS,
     actions: ACTIONS,
@@ -29,7 +33,6 @@ pub static SCHEMA: Schema = Schema {
 };
 
 /// Places of the shapes in the schema.
-#[allow(missing_docs)]
 pub mod id {
     use crate::schema::ShapeId;
 
@@ -402,181 +405,125 @@ pub mod id {
 pub mod error {
     use crate::schema::{ErrorFacts, Fault};
 
-    /// `ALPNPolicyNotFound`, 400.
     pub const ALPN_POLICY_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "ALPNPolicyNotFound", status: 400, fault: Fault::Sender };
-    /// `AllocationIdNotFound`, 400.
     pub const ALLOCATION_ID_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "AllocationIdNotFound", status: 400, fault: Fault::Sender };
-    /// `AssociationNotFound`, 400.
     pub const ASSOCIATION_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "AssociationNotFound", status: 400, fault: Fault::Sender };
-    /// `AvailabilityZoneNotSupported`, 400.
     pub const AVAILABILITY_ZONE_NOT_SUPPORTED: ErrorFacts =
         ErrorFacts { code: "AvailabilityZoneNotSupported", status: 400, fault: Fault::Sender };
-    /// `CaCertificatesBundleNotFound`, 400.
     pub const CA_CERTIFICATES_BUNDLE_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "CaCertificatesBundleNotFound", status: 400, fault: Fault::Sender };
-    /// `CapacityDecreaseRequestLimitExceeded`, 400.
     pub const CAPACITY_DECREASE_REQUEST_LIMIT_EXCEEDED: ErrorFacts = ErrorFacts {
         code: "CapacityDecreaseRequestLimitExceeded",
         status: 400,
         fault: Fault::Sender,
     };
-    /// `CapacityReservationPending`, 400.
     pub const CAPACITY_RESERVATION_PENDING: ErrorFacts =
         ErrorFacts { code: "CapacityReservationPending", status: 400, fault: Fault::Sender };
-    /// `CapacityUnitsLimitExceeded`, 400.
     pub const CAPACITY_UNITS_LIMIT_EXCEEDED: ErrorFacts =
         ErrorFacts { code: "CapacityUnitsLimitExceeded", status: 400, fault: Fault::Sender };
-    /// `CertificateNotFound`, 400.
     pub const CERTIFICATE_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "CertificateNotFound", status: 400, fault: Fault::Sender };
-    /// `DeleteAssociationSameAccount`, 400.
     pub const DELETE_ASSOCIATION_SAME_ACCOUNT: ErrorFacts =
         ErrorFacts { code: "DeleteAssociationSameAccount", status: 400, fault: Fault::Sender };
-    /// `DuplicateListener`, 400.
     pub const DUPLICATE_LISTENER: ErrorFacts =
         ErrorFacts { code: "DuplicateListener", status: 400, fault: Fault::Sender };
-    /// `DuplicateLoadBalancerName`, 400.
     pub const DUPLICATE_LOAD_BALANCER_NAME: ErrorFacts =
         ErrorFacts { code: "DuplicateLoadBalancerName", status: 400, fault: Fault::Sender };
-    /// `DuplicateTagKeys`, 400.
     pub const DUPLICATE_TAG_KEYS: ErrorFacts =
         ErrorFacts { code: "DuplicateTagKeys", status: 400, fault: Fault::Sender };
-    /// `DuplicateTargetGroupName`, 400.
     pub const DUPLICATE_TARGET_GROUP_NAME: ErrorFacts =
         ErrorFacts { code: "DuplicateTargetGroupName", status: 400, fault: Fault::Sender };
-    /// `DuplicateTrustStoreName`, 400.
     pub const DUPLICATE_TRUST_STORE_NAME: ErrorFacts =
         ErrorFacts { code: "DuplicateTrustStoreName", status: 400, fault: Fault::Sender };
-    /// `HealthUnavailable`, 500.
     pub const HEALTH_UNAVAILABLE: ErrorFacts =
         ErrorFacts { code: "HealthUnavailable", status: 500, fault: Fault::Receiver };
-    /// `IncompatibleProtocols`, 400.
     pub const INCOMPATIBLE_PROTOCOLS: ErrorFacts =
         ErrorFacts { code: "IncompatibleProtocols", status: 400, fault: Fault::Sender };
-    /// `InsufficientCapacity`, 500.
     pub const INSUFFICIENT_CAPACITY: ErrorFacts =
         ErrorFacts { code: "InsufficientCapacity", status: 500, fault: Fault::Receiver };
-    /// `InvalidCaCertificatesBundle`, 400.
     pub const INVALID_CA_CERTIFICATES_BUNDLE: ErrorFacts =
         ErrorFacts { code: "InvalidCaCertificatesBundle", status: 400, fault: Fault::Sender };
-    /// `InvalidConfigurationRequest`, 400.
     pub const INVALID_CONFIGURATION_REQUEST: ErrorFacts =
         ErrorFacts { code: "InvalidConfigurationRequest", status: 400, fault: Fault::Sender };
-    /// `InvalidLoadBalancerAction`, 400.
     pub const INVALID_LOAD_BALANCER_ACTION: ErrorFacts =
         ErrorFacts { code: "InvalidLoadBalancerAction", status: 400, fault: Fault::Sender };
-    /// `InvalidRevocationContent`, 400.
     pub const INVALID_REVOCATION_CONTENT: ErrorFacts =
         ErrorFacts { code: "InvalidRevocationContent", status: 400, fault: Fault::Sender };
-    /// `InvalidScheme`, 400.
     pub const INVALID_SCHEME: ErrorFacts =
         ErrorFacts { code: "InvalidScheme", status: 400, fault: Fault::Sender };
-    /// `InvalidSecurityGroup`, 400.
     pub const INVALID_SECURITY_GROUP: ErrorFacts =
         ErrorFacts { code: "InvalidSecurityGroup", status: 400, fault: Fault::Sender };
-    /// `InvalidSubnet`, 400.
     pub const INVALID_SUBNET: ErrorFacts =
         ErrorFacts { code: "InvalidSubnet", status: 400, fault: Fault::Sender };
-    /// `InvalidTarget`, 400.
     pub const INVALID_TARGET: ErrorFacts =
         ErrorFacts { code: "InvalidTarget", status: 400, fault: Fault::Sender };
-    /// `ListenerNotFound`, 400.
     pub const LISTENER_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "ListenerNotFound", status: 400, fault: Fault::Sender };
-    /// `LoadBalancerNotFound`, 400.
     pub const LOAD_BALANCER_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "LoadBalancerNotFound", status: 400, fault: Fault::Sender };
-    /// `OperationNotPermitted`, 400.
     pub const OPERATION_NOT_PERMITTED: ErrorFacts =
         ErrorFacts { code: "OperationNotPermitted", status: 400, fault: Fault::Sender };
-    /// `PriorRequestNotComplete`, 429.
     pub const PRIOR_REQUEST_NOT_COMPLETE: ErrorFacts =
         ErrorFacts { code: "PriorRequestNotComplete", status: 429, fault: Fault::Sender };
-    /// `PriorityInUse`, 400.
     pub const PRIORITY_IN_USE: ErrorFacts =
         ErrorFacts { code: "PriorityInUse", status: 400, fault: Fault::Sender };
-    /// `ResourceInUse`, 400.
     pub const RESOURCE_IN_USE: ErrorFacts =
         ErrorFacts { code: "ResourceInUse", status: 400, fault: Fault::Sender };
-    /// `ResourceNotFound`, 400.
     pub const RESOURCE_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "ResourceNotFound", status: 400, fault: Fault::Sender };
-    /// `RevocationContentNotFound`, 400.
     pub const REVOCATION_CONTENT_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "RevocationContentNotFound", status: 400, fault: Fault::Sender };
-    /// `RevocationIdNotFound`, 400.
     pub const REVOCATION_ID_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "RevocationIdNotFound", status: 400, fault: Fault::Sender };
-    /// `RuleNotFound`, 400.
     pub const RULE_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "RuleNotFound", status: 400, fault: Fault::Sender };
-    /// `SSLPolicyNotFound`, 400.
     pub const SSL_POLICY_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "SSLPolicyNotFound", status: 400, fault: Fault::Sender };
-    /// `SubnetNotFound`, 400.
     pub const SUBNET_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "SubnetNotFound", status: 400, fault: Fault::Sender };
-    /// `TargetGroupAssociationLimit`, 400.
     pub const TARGET_GROUP_ASSOCIATION_LIMIT: ErrorFacts =
         ErrorFacts { code: "TargetGroupAssociationLimit", status: 400, fault: Fault::Sender };
-    /// `TargetGroupNotFound`, 400.
     pub const TARGET_GROUP_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "TargetGroupNotFound", status: 400, fault: Fault::Sender };
-    /// `TooManyActions`, 400.
     pub const TOO_MANY_ACTIONS: ErrorFacts =
         ErrorFacts { code: "TooManyActions", status: 400, fault: Fault::Sender };
-    /// `TooManyCertificates`, 400.
     pub const TOO_MANY_CERTIFICATES: ErrorFacts =
         ErrorFacts { code: "TooManyCertificates", status: 400, fault: Fault::Sender };
-    /// `TooManyListeners`, 400.
     pub const TOO_MANY_LISTENERS: ErrorFacts =
         ErrorFacts { code: "TooManyListeners", status: 400, fault: Fault::Sender };
-    /// `TooManyLoadBalancers`, 400.
     pub const TOO_MANY_LOAD_BALANCERS: ErrorFacts =
         ErrorFacts { code: "TooManyLoadBalancers", status: 400, fault: Fault::Sender };
-    /// `TooManyRegistrationsForTargetId`, 400.
     pub const TOO_MANY_REGISTRATIONS_FOR_TARGET_ID: ErrorFacts =
         ErrorFacts { code: "TooManyRegistrationsForTargetId", status: 400, fault: Fault::Sender };
-    /// `TooManyRules`, 400.
     pub const TOO_MANY_RULES: ErrorFacts =
         ErrorFacts { code: "TooManyRules", status: 400, fault: Fault::Sender };
-    /// `TooManyTags`, 400.
     pub const TOO_MANY_TAGS: ErrorFacts =
         ErrorFacts { code: "TooManyTags", status: 400, fault: Fault::Sender };
-    /// `TooManyTargetGroups`, 400.
     pub const TOO_MANY_TARGET_GROUPS: ErrorFacts =
         ErrorFacts { code: "TooManyTargetGroups", status: 400, fault: Fault::Sender };
-    /// `TooManyTargets`, 400.
     pub const TOO_MANY_TARGETS: ErrorFacts =
         ErrorFacts { code: "TooManyTargets", status: 400, fault: Fault::Sender };
-    /// `TooManyTrustStoreRevocationEntries`, 400.
     pub const TOO_MANY_TRUST_STORE_REVOCATION_ENTRIES: ErrorFacts = ErrorFacts {
         code: "TooManyTrustStoreRevocationEntries",
         status: 400,
         fault: Fault::Sender,
     };
-    /// `TooManyTrustStores`, 400.
     pub const TOO_MANY_TRUST_STORES: ErrorFacts =
         ErrorFacts { code: "TooManyTrustStores", status: 400, fault: Fault::Sender };
-    /// `TooManyUniqueTargetGroupsPerLoadBalancer`, 400.
     pub const TOO_MANY_UNIQUE_TARGET_GROUPS_PER_LOAD_BALANCER: ErrorFacts = ErrorFacts {
         code: "TooManyUniqueTargetGroupsPerLoadBalancer",
         status: 400,
         fault: Fault::Sender,
     };
-    /// `TrustStoreInUse`, 400.
     pub const TRUST_STORE_IN_USE: ErrorFacts =
         ErrorFacts { code: "TrustStoreInUse", status: 400, fault: Fault::Sender };
-    /// `TrustStoreNotFound`, 400.
     pub const TRUST_STORE_NOT_FOUND: ErrorFacts =
         ErrorFacts { code: "TrustStoreNotFound", status: 400, fault: Fault::Sender };
-    /// `TrustStoreNotReady`, 400.
     pub const TRUST_STORE_NOT_READY: ErrorFacts =
         ErrorFacts { code: "TrustStoreNotReady", status: 400, fault: Fault::Sender };
-    /// `UnsupportedProtocol`, 400.
     pub const UNSUPPORTED_PROTOCOL: ErrorFacts =
         ErrorFacts { code: "UnsupportedProtocol", status: 400, fault: Fault::Sender };
 }
@@ -643,107 +590,56 @@ static ERRORS: &[ErrorFacts] = &[
 /// An operation whose shapes are here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
-    /// `AddListenerCertificates`.
     AddListenerCertificates,
-    /// `AddTags`.
     AddTags,
-    /// `AddTrustStoreRevocations`.
     AddTrustStoreRevocations,
-    /// `CreateListener`.
     CreateListener,
-    /// `CreateLoadBalancer`.
     CreateLoadBalancer,
-    /// `CreateRule`.
     CreateRule,
-    /// `CreateTargetGroup`.
     CreateTargetGroup,
-    /// `CreateTrustStore`.
     CreateTrustStore,
-    /// `DeleteListener`.
     DeleteListener,
-    /// `DeleteLoadBalancer`.
     DeleteLoadBalancer,
-    /// `DeleteRule`.
     DeleteRule,
-    /// `DeleteSharedTrustStoreAssociation`.
     DeleteSharedTrustStoreAssociation,
-    /// `DeleteTargetGroup`.
     DeleteTargetGroup,
-    /// `DeleteTrustStore`.
     DeleteTrustStore,
-    /// `DeregisterTargets`.
     DeregisterTargets,
-    /// `DescribeAccountLimits`.
     DescribeAccountLimits,
-    /// `DescribeCapacityReservation`.
     DescribeCapacityReservation,
-    /// `DescribeListenerAttributes`.
     DescribeListenerAttributes,
-    /// `DescribeListenerCertificates`.
     DescribeListenerCertificates,
-    /// `DescribeListeners`.
     DescribeListeners,
-    /// `DescribeLoadBalancerAttributes`.
     DescribeLoadBalancerAttributes,
-    /// `DescribeLoadBalancers`.
     DescribeLoadBalancers,
-    /// `DescribeRules`.
     DescribeRules,
-    /// `DescribeSSLPolicies`.
     DescribeSSLPolicies,
-    /// `DescribeTags`.
     DescribeTags,
-    /// `DescribeTargetGroupAttributes`.
     DescribeTargetGroupAttributes,
-    /// `DescribeTargetGroups`.
     DescribeTargetGroups,
-    /// `DescribeTargetHealth`.
     DescribeTargetHealth,
-    /// `DescribeTrustStoreAssociations`.
     DescribeTrustStoreAssociations,
-    /// `DescribeTrustStoreRevocations`.
     DescribeTrustStoreRevocations,
-    /// `DescribeTrustStores`.
     DescribeTrustStores,
-    /// `GetResourcePolicy`.
     GetResourcePolicy,
-    /// `GetTrustStoreCaCertificatesBundle`.
     GetTrustStoreCaCertificatesBundle,
-    /// `GetTrustStoreRevocationContent`.
     GetTrustStoreRevocationContent,
-    /// `ModifyCapacityReservation`.
     ModifyCapacityReservation,
-    /// `ModifyIpPools`.
     ModifyIpPools,
-    /// `ModifyListener`.
     ModifyListener,
-    /// `ModifyListenerAttributes`.
     ModifyListenerAttributes,
-    /// `ModifyLoadBalancerAttributes`.
     ModifyLoadBalancerAttributes,
-    /// `ModifyRule`.
     ModifyRule,
-    /// `ModifyTargetGroup`.
     ModifyTargetGroup,
-    /// `ModifyTargetGroupAttributes`.
     ModifyTargetGroupAttributes,
-    /// `ModifyTrustStore`.
     ModifyTrustStore,
-    /// `RegisterTargets`.
     RegisterTargets,
-    /// `RemoveListenerCertificates`.
     RemoveListenerCertificates,
-    /// `RemoveTags`.
     RemoveTags,
-    /// `RemoveTrustStoreRevocations`.
     RemoveTrustStoreRevocations,
-    /// `SetIpAddressType`.
     SetIpAddressType,
-    /// `SetRulePriorities`.
     SetRulePriorities,
-    /// `SetSecurityGroups`.
     SetSecurityGroups,
-    /// `SetSubnets`.
     SetSubnets,
 }
 
@@ -3288,56 +3184,42 @@ static SHAPES: &[Shape] = &[
 /// `Action` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Action {
-    /// `Type`, required.
+    /// Required.
     pub r#type: Option<String>,
-    /// `TargetGroupArn`.
     pub target_group_arn: Option<String>,
-    /// `AuthenticateOidcConfig`.
     pub authenticate_oidc_config: Option<AuthenticateOidcActionConfig>,
-    /// `AuthenticateCognitoConfig`.
     pub authenticate_cognito_config: Option<AuthenticateCognitoActionConfig>,
-    /// `Order`.
     pub order: Option<i32>,
-    /// `RedirectConfig`.
     pub redirect_config: Option<RedirectActionConfig>,
-    /// `FixedResponseConfig`.
     pub fixed_response_config: Option<FixedResponseActionConfig>,
-    /// `ForwardConfig`.
     pub forward_config: Option<ForwardActionConfig>,
-    /// `JwtValidationConfig`.
     pub jwt_validation_config: Option<JwtValidationActionConfig>,
 }
 
 bind!(Action, id::ACTION, {
-    r#type: 0 "Type",
-    target_group_arn: 1 "TargetGroupArn",
+    r#type: 0 "Type", target_group_arn: 1 "TargetGroupArn",
     authenticate_oidc_config: 2 "AuthenticateOidcConfig",
-    authenticate_cognito_config: 3 "AuthenticateCognitoConfig",
-    order: 4 "Order",
-    redirect_config: 5 "RedirectConfig",
-    fixed_response_config: 6 "FixedResponseConfig",
-    forward_config: 7 "ForwardConfig",
-    jwt_validation_config: 8 "JwtValidationConfig",
+    authenticate_cognito_config: 3 "AuthenticateCognitoConfig", order: 4 "Order",
+    redirect_config: 5 "RedirectConfig", fixed_response_config: 6 "FixedResponseConfig",
+    forward_config: 7 "ForwardConfig", jwt_validation_config: 8 "JwtValidationConfig",
 });
 
 /// `AddListenerCertificatesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddListenerCertificatesInput {
-    /// `ListenerArn`, required.
+    /// Required.
     pub listener_arn: Option<String>,
-    /// `Certificates`, required.
+    /// Required.
     pub certificates: Option<Vec<Certificate>>,
 }
 
 bind!(AddListenerCertificatesInput, id::ADD_LISTENER_CERTIFICATES_INPUT, {
-    listener_arn: 0 "ListenerArn",
-    certificates: 1 "Certificates",
+    listener_arn: 0 "ListenerArn", certificates: 1 "Certificates",
 });
 
 /// `AddListenerCertificatesOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddListenerCertificatesOutput {
-    /// `Certificates`.
     pub certificates: Option<Vec<Certificate>>,
 }
 
@@ -3348,15 +3230,14 @@ bind!(AddListenerCertificatesOutput, id::ADD_LISTENER_CERTIFICATES_OUTPUT, {
 /// `AddTagsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddTagsInput {
-    /// `ResourceArns`, required.
+    /// Required.
     pub resource_arns: Option<Vec<String>>,
-    /// `Tags`, required.
+    /// Required.
     pub tags: Option<Vec<Tag>>,
 }
 
 bind!(AddTagsInput, id::ADD_TAGS_INPUT, {
-    resource_arns: 0 "ResourceArns",
-    tags: 1 "Tags",
+    resource_arns: 0 "ResourceArns", tags: 1 "Tags",
 });
 
 /// `AddTagsOutput` of the model.
@@ -3368,21 +3249,18 @@ bind!(AddTagsOutput, id::ADD_TAGS_OUTPUT, {});
 /// `AddTrustStoreRevocationsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddTrustStoreRevocationsInput {
-    /// `TrustStoreArn`, required.
+    /// Required.
     pub trust_store_arn: Option<String>,
-    /// `RevocationContents`.
     pub revocation_contents: Option<Vec<RevocationContent>>,
 }
 
 bind!(AddTrustStoreRevocationsInput, id::ADD_TRUST_STORE_REVOCATIONS_INPUT, {
-    trust_store_arn: 0 "TrustStoreArn",
-    revocation_contents: 1 "RevocationContents",
+    trust_store_arn: 0 "TrustStoreArn", revocation_contents: 1 "RevocationContents",
 });
 
 /// `AddTrustStoreRevocationsOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddTrustStoreRevocationsOutput {
-    /// `TrustStoreRevocations`.
     pub trust_store_revocations: Option<Vec<TrustStoreRevocation>>,
 }
 
@@ -3393,62 +3271,46 @@ bind!(AddTrustStoreRevocationsOutput, id::ADD_TRUST_STORE_REVOCATIONS_OUTPUT, {
 /// `AdministrativeOverride` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AdministrativeOverride {
-    /// `State`.
     pub state: Option<String>,
-    /// `Reason`.
     pub reason: Option<String>,
-    /// `Description`.
     pub description: Option<String>,
 }
 
 bind!(AdministrativeOverride, id::ADMINISTRATIVE_OVERRIDE, {
-    state: 0 "State",
-    reason: 1 "Reason",
-    description: 2 "Description",
+    state: 0 "State", reason: 1 "Reason", description: 2 "Description",
 });
 
 /// `AnomalyDetection` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AnomalyDetection {
-    /// `Result`.
     pub result: Option<String>,
-    /// `MitigationInEffect`.
     pub mitigation_in_effect: Option<String>,
 }
 
 bind!(AnomalyDetection, id::ANOMALY_DETECTION, {
-    result: 0 "Result",
-    mitigation_in_effect: 1 "MitigationInEffect",
+    result: 0 "Result", mitigation_in_effect: 1 "MitigationInEffect",
 });
 
 /// `AuthenticateCognitoActionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AuthenticateCognitoActionConfig {
-    /// `UserPoolArn`, required.
+    /// Required.
     pub user_pool_arn: Option<String>,
-    /// `UserPoolClientId`, required.
+    /// Required.
     pub user_pool_client_id: Option<String>,
-    /// `UserPoolDomain`, required.
+    /// Required.
     pub user_pool_domain: Option<String>,
-    /// `SessionCookieName`.
     pub session_cookie_name: Option<String>,
-    /// `Scope`.
     pub scope: Option<String>,
-    /// `SessionTimeout`.
     pub session_timeout: Option<i64>,
-    /// `AuthenticationRequestExtraParams`.
     pub authentication_request_extra_params: Option<std::collections::BTreeMap<String, String>>,
-    /// `OnUnauthenticatedRequest`.
     pub on_unauthenticated_request: Option<String>,
 }
 
 bind!(AuthenticateCognitoActionConfig, id::AUTHENTICATE_COGNITO_ACTION_CONFIG, {
-    user_pool_arn: 0 "UserPoolArn",
-    user_pool_client_id: 1 "UserPoolClientId",
-    user_pool_domain: 2 "UserPoolDomain",
-    session_cookie_name: 3 "SessionCookieName",
-    scope: 4 "Scope",
-    session_timeout: 5 "SessionTimeout",
+    user_pool_arn: 0 "UserPoolArn", user_pool_client_id: 1 "UserPoolClientId",
+    user_pool_domain: 2 "UserPoolDomain", session_cookie_name: 3 "SessionCookieName",
+    scope: 4 "Scope", session_timeout: 5 "SessionTimeout",
     authentication_request_extra_params: 6 "AuthenticationRequestExtraParams",
     on_unauthenticated_request: 7 "OnUnauthenticatedRequest",
 });
@@ -3456,41 +3318,30 @@ bind!(AuthenticateCognitoActionConfig, id::AUTHENTICATE_COGNITO_ACTION_CONFIG, {
 /// `AuthenticateOidcActionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AuthenticateOidcActionConfig {
-    /// `Issuer`, required.
+    /// Required.
     pub issuer: Option<String>,
-    /// `AuthorizationEndpoint`, required.
+    /// Required.
     pub authorization_endpoint: Option<String>,
-    /// `TokenEndpoint`, required.
+    /// Required.
     pub token_endpoint: Option<String>,
-    /// `UserInfoEndpoint`, required.
+    /// Required.
     pub user_info_endpoint: Option<String>,
-    /// `ClientId`, required.
+    /// Required.
     pub client_id: Option<String>,
-    /// `ClientSecret`.
     pub client_secret: Option<Sensitive>,
-    /// `SessionCookieName`.
     pub session_cookie_name: Option<String>,
-    /// `Scope`.
     pub scope: Option<String>,
-    /// `SessionTimeout`.
     pub session_timeout: Option<i64>,
-    /// `AuthenticationRequestExtraParams`.
     pub authentication_request_extra_params: Option<std::collections::BTreeMap<String, String>>,
-    /// `OnUnauthenticatedRequest`.
     pub on_unauthenticated_request: Option<String>,
-    /// `UseExistingClientSecret`.
     pub use_existing_client_secret: Option<bool>,
 }
 
 bind!(AuthenticateOidcActionConfig, id::AUTHENTICATE_OIDC_ACTION_CONFIG, {
-    issuer: 0 "Issuer",
-    authorization_endpoint: 1 "AuthorizationEndpoint",
-    token_endpoint: 2 "TokenEndpoint",
-    user_info_endpoint: 3 "UserInfoEndpoint",
-    client_id: 4 "ClientId",
-    client_secret: 5 "ClientSecret",
-    session_cookie_name: 6 "SessionCookieName",
-    scope: 7 "Scope",
+    issuer: 0 "Issuer", authorization_endpoint: 1 "AuthorizationEndpoint",
+    token_endpoint: 2 "TokenEndpoint", user_info_endpoint: 3 "UserInfoEndpoint",
+    client_id: 4 "ClientId", client_secret: 5 "ClientSecret",
+    session_cookie_name: 6 "SessionCookieName", scope: 7 "Scope",
     session_timeout: 8 "SessionTimeout",
     authentication_request_extra_params: 9 "AuthenticationRequestExtraParams",
     on_unauthenticated_request: 10 "OnUnauthenticatedRequest",
@@ -3500,22 +3351,15 @@ bind!(AuthenticateOidcActionConfig, id::AUTHENTICATE_OIDC_ACTION_CONFIG, {
 /// `AvailabilityZone` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AvailabilityZone {
-    /// `ZoneName`.
     pub zone_name: Option<String>,
-    /// `SubnetId`.
     pub subnet_id: Option<String>,
-    /// `OutpostId`.
     pub outpost_id: Option<String>,
-    /// `LoadBalancerAddresses`.
     pub load_balancer_addresses: Option<Vec<LoadBalancerAddress>>,
-    /// `SourceNatIpv6Prefixes`.
     pub source_nat_ipv6_prefixes: Option<Vec<String>>,
 }
 
 bind!(AvailabilityZone, id::AVAILABILITY_ZONE, {
-    zone_name: 0 "ZoneName",
-    subnet_id: 1 "SubnetId",
-    outpost_id: 2 "OutpostId",
+    zone_name: 0 "ZoneName", subnet_id: 1 "SubnetId", outpost_id: 2 "OutpostId",
     load_balancer_addresses: 3 "LoadBalancerAddresses",
     source_nat_ipv6_prefixes: 4 "SourceNatIpv6Prefixes",
 });
@@ -3523,84 +3367,61 @@ bind!(AvailabilityZone, id::AVAILABILITY_ZONE, {
 /// `CapacityReservationStatus` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityReservationStatus {
-    /// `Code`.
     pub code: Option<String>,
-    /// `Reason`.
     pub reason: Option<String>,
 }
 
 bind!(CapacityReservationStatus, id::CAPACITY_RESERVATION_STATUS, {
-    code: 0 "Code",
-    reason: 1 "Reason",
+    code: 0 "Code", reason: 1 "Reason",
 });
 
 /// `Certificate` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Certificate {
-    /// `CertificateArn`.
     pub certificate_arn: Option<String>,
-    /// `IsDefault`.
     pub is_default: Option<bool>,
 }
 
 bind!(Certificate, id::CERTIFICATE, {
-    certificate_arn: 0 "CertificateArn",
-    is_default: 1 "IsDefault",
+    certificate_arn: 0 "CertificateArn", is_default: 1 "IsDefault",
 });
 
 /// `Cipher` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cipher {
-    /// `Name`.
     pub name: Option<String>,
-    /// `Priority`.
     pub priority: Option<i32>,
 }
 
 bind!(Cipher, id::CIPHER, {
-    name: 0 "Name",
-    priority: 1 "Priority",
+    name: 0 "Name", priority: 1 "Priority",
 });
 
 /// `CreateListenerInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateListenerInput {
-    /// `LoadBalancerArn`, required.
+    /// Required.
     pub load_balancer_arn: Option<String>,
-    /// `Protocol`.
     pub protocol: Option<String>,
-    /// `Port`.
     pub port: Option<i32>,
-    /// `SslPolicy`.
     pub ssl_policy: Option<String>,
-    /// `Certificates`.
     pub certificates: Option<Vec<Certificate>>,
-    /// `DefaultActions`, required.
+    /// Required.
     pub default_actions: Option<Vec<Action>>,
-    /// `AlpnPolicy`.
     pub alpn_policy: Option<Vec<String>>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `MutualAuthentication`.
     pub mutual_authentication: Option<MutualAuthenticationAttributes>,
 }
 
 bind!(CreateListenerInput, id::CREATE_LISTENER_INPUT, {
-    load_balancer_arn: 0 "LoadBalancerArn",
-    protocol: 1 "Protocol",
-    port: 2 "Port",
-    ssl_policy: 3 "SslPolicy",
-    certificates: 4 "Certificates",
-    default_actions: 5 "DefaultActions",
-    alpn_policy: 6 "AlpnPolicy",
-    tags: 7 "Tags",
-    mutual_authentication: 8 "MutualAuthentication",
+    load_balancer_arn: 0 "LoadBalancerArn", protocol: 1 "Protocol", port: 2 "Port",
+    ssl_policy: 3 "SslPolicy", certificates: 4 "Certificates", default_actions: 5 "DefaultActions",
+    alpn_policy: 6 "AlpnPolicy", tags: 7 "Tags", mutual_authentication: 8 "MutualAuthentication",
 });
 
 /// `CreateListenerOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateListenerOutput {
-    /// `Listeners`.
     pub listeners: Option<Vec<Listener>>,
 }
 
@@ -3611,40 +3432,24 @@ bind!(CreateListenerOutput, id::CREATE_LISTENER_OUTPUT, {
 /// `CreateLoadBalancerInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateLoadBalancerInput {
-    /// `Name`, required.
+    /// Required.
     pub name: Option<String>,
-    /// `Subnets`.
     pub subnets: Option<Vec<String>>,
-    /// `SubnetMappings`.
     pub subnet_mappings: Option<Vec<SubnetMapping>>,
-    /// `SecurityGroups`.
     pub security_groups: Option<Vec<String>>,
-    /// `Scheme`.
     pub scheme: Option<String>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `Type`.
     pub r#type: Option<String>,
-    /// `IpAddressType`.
     pub ip_address_type: Option<String>,
-    /// `CustomerOwnedIpv4Pool`.
     pub customer_owned_ipv4_pool: Option<String>,
-    /// `EnablePrefixForIpv6SourceNat`.
     pub enable_prefix_for_ipv6_source_nat: Option<String>,
-    /// `IpamPools`.
     pub ipam_pools: Option<IpamPools>,
 }
 
 bind!(CreateLoadBalancerInput, id::CREATE_LOAD_BALANCER_INPUT, {
-    name: 0 "Name",
-    subnets: 1 "Subnets",
-    subnet_mappings: 2 "SubnetMappings",
-    security_groups: 3 "SecurityGroups",
-    scheme: 4 "Scheme",
-    tags: 5 "Tags",
-    r#type: 6 "Type",
-    ip_address_type: 7 "IpAddressType",
-    customer_owned_ipv4_pool: 8 "CustomerOwnedIpv4Pool",
+    name: 0 "Name", subnets: 1 "Subnets", subnet_mappings: 2 "SubnetMappings",
+    security_groups: 3 "SecurityGroups", scheme: 4 "Scheme", tags: 5 "Tags", r#type: 6 "Type",
+    ip_address_type: 7 "IpAddressType", customer_owned_ipv4_pool: 8 "CustomerOwnedIpv4Pool",
     enable_prefix_for_ipv6_source_nat: 9 "EnablePrefixForIpv6SourceNat",
     ipam_pools: 10 "IpamPools",
 });
@@ -3652,7 +3457,6 @@ bind!(CreateLoadBalancerInput, id::CREATE_LOAD_BALANCER_INPUT, {
 /// `CreateLoadBalancerOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateLoadBalancerOutput {
-    /// `LoadBalancers`.
     pub load_balancers: Option<Vec<LoadBalancer>>,
 }
 
@@ -3663,33 +3467,26 @@ bind!(CreateLoadBalancerOutput, id::CREATE_LOAD_BALANCER_OUTPUT, {
 /// `CreateRuleInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateRuleInput {
-    /// `ListenerArn`, required.
+    /// Required.
     pub listener_arn: Option<String>,
-    /// `Conditions`, required.
+    /// Required.
     pub conditions: Option<Vec<RuleCondition>>,
-    /// `Priority`, required.
+    /// Required.
     pub priority: Option<i32>,
-    /// `Actions`, required.
+    /// Required.
     pub actions: Option<Vec<Action>>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `Transforms`.
     pub transforms: Option<Vec<RuleTransform>>,
 }
 
 bind!(CreateRuleInput, id::CREATE_RULE_INPUT, {
-    listener_arn: 0 "ListenerArn",
-    conditions: 1 "Conditions",
-    priority: 2 "Priority",
-    actions: 3 "Actions",
-    tags: 4 "Tags",
-    transforms: 5 "Transforms",
+    listener_arn: 0 "ListenerArn", conditions: 1 "Conditions", priority: 2 "Priority",
+    actions: 3 "Actions", tags: 4 "Tags", transforms: 5 "Transforms",
 });
 
 /// `CreateRuleOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateRuleOutput {
-    /// `Rules`.
     pub rules: Option<Vec<Rule>>,
 }
 
@@ -3700,69 +3497,43 @@ bind!(CreateRuleOutput, id::CREATE_RULE_OUTPUT, {
 /// `CreateTargetGroupInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTargetGroupInput {
-    /// `Name`, required.
+    /// Required.
     pub name: Option<String>,
-    /// `Protocol`.
     pub protocol: Option<String>,
-    /// `ProtocolVersion`.
     pub protocol_version: Option<String>,
-    /// `Port`.
     pub port: Option<i32>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `HealthCheckProtocol`.
     pub health_check_protocol: Option<String>,
-    /// `HealthCheckPort`.
     pub health_check_port: Option<String>,
-    /// `HealthCheckEnabled`.
     pub health_check_enabled: Option<bool>,
-    /// `HealthCheckPath`.
     pub health_check_path: Option<String>,
-    /// `HealthCheckIntervalSeconds`.
     pub health_check_interval_seconds: Option<i32>,
-    /// `HealthCheckTimeoutSeconds`.
     pub health_check_timeout_seconds: Option<i32>,
-    /// `HealthyThresholdCount`.
     pub healthy_threshold_count: Option<i32>,
-    /// `UnhealthyThresholdCount`.
     pub unhealthy_threshold_count: Option<i32>,
-    /// `Matcher`.
     pub matcher: Option<Matcher>,
-    /// `TargetType`.
     pub target_type: Option<String>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
-    /// `IpAddressType`.
     pub ip_address_type: Option<String>,
-    /// `TargetControlPort`.
     pub target_control_port: Option<i32>,
 }
 
 bind!(CreateTargetGroupInput, id::CREATE_TARGET_GROUP_INPUT, {
-    name: 0 "Name",
-    protocol: 1 "Protocol",
-    protocol_version: 2 "ProtocolVersion",
-    port: 3 "Port",
-    vpc_id: 4 "VpcId",
-    health_check_protocol: 5 "HealthCheckProtocol",
-    health_check_port: 6 "HealthCheckPort",
-    health_check_enabled: 7 "HealthCheckEnabled",
+    name: 0 "Name", protocol: 1 "Protocol", protocol_version: 2 "ProtocolVersion", port: 3 "Port",
+    vpc_id: 4 "VpcId", health_check_protocol: 5 "HealthCheckProtocol",
+    health_check_port: 6 "HealthCheckPort", health_check_enabled: 7 "HealthCheckEnabled",
     health_check_path: 8 "HealthCheckPath",
     health_check_interval_seconds: 9 "HealthCheckIntervalSeconds",
     health_check_timeout_seconds: 10 "HealthCheckTimeoutSeconds",
     healthy_threshold_count: 11 "HealthyThresholdCount",
-    unhealthy_threshold_count: 12 "UnhealthyThresholdCount",
-    matcher: 13 "Matcher",
-    target_type: 14 "TargetType",
-    tags: 15 "Tags",
-    ip_address_type: 16 "IpAddressType",
+    unhealthy_threshold_count: 12 "UnhealthyThresholdCount", matcher: 13 "Matcher",
+    target_type: 14 "TargetType", tags: 15 "Tags", ip_address_type: 16 "IpAddressType",
     target_control_port: 17 "TargetControlPort",
 });
 
 /// `CreateTargetGroupOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTargetGroupOutput {
-    /// `TargetGroups`.
     pub target_groups: Option<Vec<TargetGroup>>,
 }
 
@@ -3773,21 +3544,18 @@ bind!(CreateTargetGroupOutput, id::CREATE_TARGET_GROUP_OUTPUT, {
 /// `CreateTrustStoreInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTrustStoreInput {
-    /// `Name`, required.
+    /// Required.
     pub name: Option<String>,
-    /// `CaCertificatesBundleS3Bucket`, required.
+    /// Required.
     pub ca_certificates_bundle_s3_bucket: Option<String>,
-    /// `CaCertificatesBundleS3Key`, required.
+    /// Required.
     pub ca_certificates_bundle_s3_key: Option<String>,
-    /// `CaCertificatesBundleS3ObjectVersion`.
     pub ca_certificates_bundle_s3_object_version: Option<String>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
 }
 
 bind!(CreateTrustStoreInput, id::CREATE_TRUST_STORE_INPUT, {
-    name: 0 "Name",
-    ca_certificates_bundle_s3_bucket: 1 "CaCertificatesBundleS3Bucket",
+    name: 0 "Name", ca_certificates_bundle_s3_bucket: 1 "CaCertificatesBundleS3Bucket",
     ca_certificates_bundle_s3_key: 2 "CaCertificatesBundleS3Key",
     ca_certificates_bundle_s3_object_version: 3 "CaCertificatesBundleS3ObjectVersion",
     tags: 4 "Tags",
@@ -3796,7 +3564,6 @@ bind!(CreateTrustStoreInput, id::CREATE_TRUST_STORE_INPUT, {
 /// `CreateTrustStoreOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTrustStoreOutput {
-    /// `TrustStores`.
     pub trust_stores: Option<Vec<TrustStore>>,
 }
 
@@ -3807,7 +3574,7 @@ bind!(CreateTrustStoreOutput, id::CREATE_TRUST_STORE_OUTPUT, {
 /// `DeleteListenerInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteListenerInput {
-    /// `ListenerArn`, required.
+    /// Required.
     pub listener_arn: Option<String>,
 }
 
@@ -3824,7 +3591,7 @@ bind!(DeleteListenerOutput, id::DELETE_LISTENER_OUTPUT, {});
 /// `DeleteLoadBalancerInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteLoadBalancerInput {
-    /// `LoadBalancerArn`, required.
+    /// Required.
     pub load_balancer_arn: Option<String>,
 }
 
@@ -3841,7 +3608,7 @@ bind!(DeleteLoadBalancerOutput, id::DELETE_LOAD_BALANCER_OUTPUT, {});
 /// `DeleteRuleInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRuleInput {
-    /// `RuleArn`, required.
+    /// Required.
     pub rule_arn: Option<String>,
 }
 
@@ -3858,15 +3625,14 @@ bind!(DeleteRuleOutput, id::DELETE_RULE_OUTPUT, {});
 /// `DeleteSharedTrustStoreAssociationInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteSharedTrustStoreAssociationInput {
-    /// `TrustStoreArn`, required.
+    /// Required.
     pub trust_store_arn: Option<String>,
-    /// `ResourceArn`, required.
+    /// Required.
     pub resource_arn: Option<String>,
 }
 
 bind!(DeleteSharedTrustStoreAssociationInput, id::DELETE_SHARED_TRUST_STORE_ASSOCIATION_INPUT, {
-    trust_store_arn: 0 "TrustStoreArn",
-    resource_arn: 1 "ResourceArn",
+    trust_store_arn: 0 "TrustStoreArn", resource_arn: 1 "ResourceArn",
 });
 
 /// `DeleteSharedTrustStoreAssociationOutput` of the model.
@@ -3879,7 +3645,7 @@ bind!(DeleteSharedTrustStoreAssociationOutput, id::DELETE_SHARED_TRUST_STORE_ASS
 /// `DeleteTargetGroupInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTargetGroupInput {
-    /// `TargetGroupArn`, required.
+    /// Required.
     pub target_group_arn: Option<String>,
 }
 
@@ -3896,7 +3662,7 @@ bind!(DeleteTargetGroupOutput, id::DELETE_TARGET_GROUP_OUTPUT, {});
 /// `DeleteTrustStoreInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTrustStoreInput {
-    /// `TrustStoreArn`, required.
+    /// Required.
     pub trust_store_arn: Option<String>,
 }
 
@@ -3913,15 +3679,14 @@ bind!(DeleteTrustStoreOutput, id::DELETE_TRUST_STORE_OUTPUT, {});
 /// `DeregisterTargetsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeregisterTargetsInput {
-    /// `TargetGroupArn`, required.
+    /// Required.
     pub target_group_arn: Option<String>,
-    /// `Targets`, required.
+    /// Required.
     pub targets: Option<Vec<TargetDescription>>,
 }
 
 bind!(DeregisterTargetsInput, id::DEREGISTER_TARGETS_INPUT, {
-    target_group_arn: 0 "TargetGroupArn",
-    targets: 1 "Targets",
+    target_group_arn: 0 "TargetGroupArn", targets: 1 "Targets",
 });
 
 /// `DeregisterTargetsOutput` of the model.
@@ -3933,35 +3698,29 @@ bind!(DeregisterTargetsOutput, id::DEREGISTER_TARGETS_OUTPUT, {});
 /// `DescribeAccountLimitsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAccountLimitsInput {
-    /// `Marker`.
     pub marker: Option<String>,
-    /// `PageSize`.
     pub page_size: Option<i32>,
 }
 
 bind!(DescribeAccountLimitsInput, id::DESCRIBE_ACCOUNT_LIMITS_INPUT, {
-    marker: 0 "Marker",
-    page_size: 1 "PageSize",
+    marker: 0 "Marker", page_size: 1 "PageSize",
 });
 
 /// `DescribeAccountLimitsOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAccountLimitsOutput {
-    /// `Limits`.
     pub limits: Option<Vec<Limit>>,
-    /// `NextMarker`.
     pub next_marker: Option<String>,
 }
 
 bind!(DescribeAccountLimitsOutput, id::DESCRIBE_ACCOUNT_LIMITS_OUTPUT, {
-    limits: 0 "Limits",
-    next_marker: 1 "NextMarker",
+    limits: 0 "Limits", next_marker: 1 "NextMarker",
 });
 
 /// `DescribeCapacityReservationInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeCapacityReservationInput {
-    /// `LoadBalancerArn`, required.
+    /// Required.
     pub load_balancer_arn: Option<String>,
 }
 
@@ -3972,13 +3731,9 @@ bind!(DescribeCapacityReservationInput, id::DESCRIBE_CAPACITY_RESERVATION_INPUT,
 /// `DescribeCapacityReservationOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeCapacityReservationOutput {
-    /// `LastModifiedTime`.
     pub last_modified_time: Option<Time>,
-    /// `DecreaseRequestsRemaining`.
     pub decrease_requests_remaining: Option<i32>,
-    /// `MinimumLoadBalancerCapacity`.
     pub minimum_load_balancer_capacity: Option<MinimumLoadBalancerCapacity>,
-    /// `CapacityReservationState`.
     pub capacity_reservation_state: Option<Vec<ZonalCapacityReservationState>>,
 }
 
@@ -3992,7 +3747,7 @@ bind!(DescribeCapacityReservationOutput, id::DESCRIBE_CAPACITY_RESERVATION_OUTPU
 /// `DescribeListenerAttributesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeListenerAttributesInput {
-    /// `ListenerArn`, required.
+    /// Required.
     pub listener_arn: Option<String>,
 }
 
@@ -4003,7 +3758,6 @@ bind!(DescribeListenerAttributesInput, id::DESCRIBE_LISTENER_ATTRIBUTES_INPUT, {
 /// `DescribeListenerAttributesOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeListenerAttributesOutput {
-    /// `Attributes`.
     pub attributes: Option<Vec<ListenerAttribute>>,
 }
 
@@ -4014,72 +3768,56 @@ bind!(DescribeListenerAttributesOutput, id::DESCRIBE_LISTENER_ATTRIBUTES_OUTPUT,
 /// `DescribeListenerCertificatesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeListenerCertificatesInput {
-    /// `ListenerArn`, required.
+    /// Required.
     pub listener_arn: Option<String>,
-    /// `Marker`.
     pub marker: Option<String>,
-    /// `PageSize`.
     pub page_size: Option<i32>,
 }
 
 bind!(DescribeListenerCertificatesInput, id::DESCRIBE_LISTENER_CERTIFICATES_INPUT, {
-    listener_arn: 0 "ListenerArn",
-    marker: 1 "Marker",
-    page_size: 2 "PageSize",
+    listener_arn: 0 "ListenerArn", marker: 1 "Marker", page_size: 2 "PageSize",
 });
 
 /// `DescribeListenerCertificatesOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeListenerCertificatesOutput {
-    /// `Certificates`.
     pub certificates: Option<Vec<Certificate>>,
-    /// `NextMarker`.
     pub next_marker: Option<String>,
 }
 
 bind!(DescribeListenerCertificatesOutput, id::DESCRIBE_LISTENER_CERTIFICATES_OUTPUT, {
-    certificates: 0 "Certificates",
-    next_marker: 1 "NextMarker",
+    certificates: 0 "Certificates", next_marker: 1 "NextMarker",
 });
 
 /// `DescribeListenersInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeListenersInput {
-    /// `LoadBalancerArn`.
     pub load_balancer_arn: Option<String>,
-    /// `ListenerArns`.
     pub listener_arns: Option<Vec<String>>,
-    /// `Marker`.
     pub marker: Option<String>,
-    /// `PageSize`.
     pub page_size: Option<i32>,
 }
 
 bind!(DescribeListenersInput, id::DESCRIBE_LISTENERS_INPUT, {
-    load_balancer_arn: 0 "LoadBalancerArn",
-    listener_arns: 1 "ListenerArns",
-    marker: 2 "Marker",
+    load_balancer_arn: 0 "LoadBalancerArn", listener_arns: 1 "ListenerArns", marker: 2 "Marker",
     page_size: 3 "PageSize",
 });
 
 /// `DescribeListenersOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeListenersOutput {
-    /// `Listeners`.
     pub listeners: Option<Vec<Listener>>,
-    /// `NextMarker`.
     pub next_marker: Option<String>,
 }
 
 bind!(DescribeListenersOutput, id::DESCRIBE_LISTENERS_OUTPUT, {
-    listeners: 0 "Listeners",
-    next_marker: 1 "NextMarker",
+    listeners: 0 "Listeners", next_marker: 1 "NextMarker",
 });
 
 /// `DescribeLoadBalancerAttributesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLoadBalancerAttributesInput {
-    /// `LoadBalancerArn`, required.
+    /// Required.
     pub load_balancer_arn: Option<String>,
 }
 
@@ -4090,7 +3828,6 @@ bind!(DescribeLoadBalancerAttributesInput, id::DESCRIBE_LOAD_BALANCER_ATTRIBUTES
 /// `DescribeLoadBalancerAttributesOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLoadBalancerAttributesOutput {
-    /// `Attributes`.
     pub attributes: Option<Vec<LoadBalancerAttribute>>,
 }
 
@@ -4101,109 +3838,82 @@ bind!(DescribeLoadBalancerAttributesOutput, id::DESCRIBE_LOAD_BALANCER_ATTRIBUTE
 /// `DescribeLoadBalancersInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLoadBalancersInput {
-    /// `LoadBalancerArns`.
     pub load_balancer_arns: Option<Vec<String>>,
-    /// `Names`.
     pub names: Option<Vec<String>>,
-    /// `Marker`.
     pub marker: Option<String>,
-    /// `PageSize`.
     pub page_size: Option<i32>,
 }
 
 bind!(DescribeLoadBalancersInput, id::DESCRIBE_LOAD_BALANCERS_INPUT, {
-    load_balancer_arns: 0 "LoadBalancerArns",
-    names: 1 "Names",
-    marker: 2 "Marker",
+    load_balancer_arns: 0 "LoadBalancerArns", names: 1 "Names", marker: 2 "Marker",
     page_size: 3 "PageSize",
 });
 
 /// `DescribeLoadBalancersOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLoadBalancersOutput {
-    /// `LoadBalancers`.
     pub load_balancers: Option<Vec<LoadBalancer>>,
-    /// `NextMarker`.
     pub next_marker: Option<String>,
 }
 
 bind!(DescribeLoadBalancersOutput, id::DESCRIBE_LOAD_BALANCERS_OUTPUT, {
-    load_balancers: 0 "LoadBalancers",
-    next_marker: 1 "NextMarker",
+    load_balancers: 0 "LoadBalancers", next_marker: 1 "NextMarker",
 });
 
 /// `DescribeRulesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeRulesInput {
-    /// `ListenerArn`.
     pub listener_arn: Option<String>,
-    /// `RuleArns`.
     pub rule_arns: Option<Vec<String>>,
-    /// `Marker`.
     pub marker: Option<String>,
-    /// `PageSize`.
     pub page_size: Option<i32>,
 }
 
 bind!(DescribeRulesInput, id::DESCRIBE_RULES_INPUT, {
-    listener_arn: 0 "ListenerArn",
-    rule_arns: 1 "RuleArns",
-    marker: 2 "Marker",
+    listener_arn: 0 "ListenerArn", rule_arns: 1 "RuleArns", marker: 2 "Marker",
     page_size: 3 "PageSize",
 });
 
 /// `DescribeRulesOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeRulesOutput {
-    /// `Rules`.
     pub rules: Option<Vec<Rule>>,
-    /// `NextMarker`.
     pub next_marker: Option<String>,
 }
 
 bind!(DescribeRulesOutput, id::DESCRIBE_RULES_OUTPUT, {
-    rules: 0 "Rules",
-    next_marker: 1 "NextMarker",
+    rules: 0 "Rules", next_marker: 1 "NextMarker",
 });
 
 /// `DescribeSSLPoliciesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeSSLPoliciesInput {
-    /// `Names`.
     pub names: Option<Vec<String>>,
-    /// `Marker`.
     pub marker: Option<String>,
-    /// `PageSize`.
     pub page_size: Option<i32>,
-    /// `LoadBalancerType`.
     pub load_balancer_type: Option<String>,
 }
 
 bind!(DescribeSSLPoliciesInput, id::DESCRIBE_SSL_POLICIES_INPUT, {
-    names: 0 "Names",
-    marker: 1 "Marker",
-    page_size: 2 "PageSize",
+    names: 0 "Names", marker: 1 "Marker", page_size: 2 "PageSize",
     load_balancer_type: 3 "LoadBalancerType",
 });
 
 /// `DescribeSSLPoliciesOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeSSLPoliciesOutput {
-    /// `SslPolicies`.
     pub ssl_policies: Option<Vec<SslPolicy>>,
-    /// `NextMarker`.
     pub next_marker: Option<String>,
 }
 
 bind!(DescribeSSLPoliciesOutput, id::DESCRIBE_SSL_POLICIES_OUTPUT, {
-    ssl_policies: 0 "SslPolicies",
-    next_marker: 1 "NextMarker",
+    ssl_policies: 0 "SslPolicies", next_marker: 1 "NextMarker",
 });
 
 /// `DescribeTagsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTagsInput {
-    /// `ResourceArns`, required.
+    /// Required.
     pub resource_arns: Option<Vec<String>>,
 }
 
@@ -4214,7 +3924,6 @@ bind!(DescribeTagsInput, id::DESCRIBE_TAGS_INPUT, {
 /// `DescribeTagsOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTagsOutput {
-    /// `TagDescriptions`.
     pub tag_descriptions: Option<Vec<TagDescription>>,
 }
 
@@ -4225,7 +3934,7 @@ bind!(DescribeTagsOutput, id::DESCRIBE_TAGS_OUTPUT, {
 /// `DescribeTargetGroupAttributesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTargetGroupAttributesInput {
-    /// `TargetGroupArn`, required.
+    /// Required.
     pub target_group_arn: Option<String>,
 }
 
@@ -4236,7 +3945,6 @@ bind!(DescribeTargetGroupAttributesInput, id::DESCRIBE_TARGET_GROUP_ATTRIBUTES_I
 /// `DescribeTargetGroupAttributesOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTargetGroupAttributesOutput {
-    /// `Attributes`.
     pub attributes: Option<Vec<TargetGroupAttribute>>,
 }
 
@@ -4247,61 +3955,45 @@ bind!(DescribeTargetGroupAttributesOutput, id::DESCRIBE_TARGET_GROUP_ATTRIBUTES_
 /// `DescribeTargetGroupsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTargetGroupsInput {
-    /// `LoadBalancerArn`.
     pub load_balancer_arn: Option<String>,
-    /// `TargetGroupArns`.
     pub target_group_arns: Option<Vec<String>>,
-    /// `Names`.
     pub names: Option<Vec<String>>,
-    /// `Marker`.
     pub marker: Option<String>,
-    /// `PageSize`.
     pub page_size: Option<i32>,
 }
 
 bind!(DescribeTargetGroupsInput, id::DESCRIBE_TARGET_GROUPS_INPUT, {
-    load_balancer_arn: 0 "LoadBalancerArn",
-    target_group_arns: 1 "TargetGroupArns",
-    names: 2 "Names",
-    marker: 3 "Marker",
-    page_size: 4 "PageSize",
+    load_balancer_arn: 0 "LoadBalancerArn", target_group_arns: 1 "TargetGroupArns",
+    names: 2 "Names", marker: 3 "Marker", page_size: 4 "PageSize",
 });
 
 /// `DescribeTargetGroupsOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTargetGroupsOutput {
-    /// `TargetGroups`.
     pub target_groups: Option<Vec<TargetGroup>>,
-    /// `NextMarker`.
     pub next_marker: Option<String>,
 }
 
 bind!(DescribeTargetGroupsOutput, id::DESCRIBE_TARGET_GROUPS_OUTPUT, {
-    target_groups: 0 "TargetGroups",
-    next_marker: 1 "NextMarker",
+    target_groups: 0 "TargetGroups", next_marker: 1 "NextMarker",
 });
 
 /// `DescribeTargetHealthInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTargetHealthInput {
-    /// `TargetGroupArn`, required.
+    /// Required.
     pub target_group_arn: Option<String>,
-    /// `Targets`.
     pub targets: Option<Vec<TargetDescription>>,
-    /// `Include`.
     pub include: Option<Vec<String>>,
 }
 
 bind!(DescribeTargetHealthInput, id::DESCRIBE_TARGET_HEALTH_INPUT, {
-    target_group_arn: 0 "TargetGroupArn",
-    targets: 1 "Targets",
-    include: 2 "Include",
+    target_group_arn: 0 "TargetGroupArn", targets: 1 "Targets", include: 2 "Include",
 });
 
 /// `DescribeTargetHealthOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTargetHealthOutput {
-    /// `TargetHealthDescriptions`.
     pub target_health_descriptions: Option<Vec<TargetHealthDescription>>,
 }
 
@@ -4312,145 +4004,109 @@ bind!(DescribeTargetHealthOutput, id::DESCRIBE_TARGET_HEALTH_OUTPUT, {
 /// `DescribeTrustStoreAssociationsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTrustStoreAssociationsInput {
-    /// `TrustStoreArn`, required.
+    /// Required.
     pub trust_store_arn: Option<String>,
-    /// `Marker`.
     pub marker: Option<String>,
-    /// `PageSize`.
     pub page_size: Option<i32>,
 }
 
 bind!(DescribeTrustStoreAssociationsInput, id::DESCRIBE_TRUST_STORE_ASSOCIATIONS_INPUT, {
-    trust_store_arn: 0 "TrustStoreArn",
-    marker: 1 "Marker",
-    page_size: 2 "PageSize",
+    trust_store_arn: 0 "TrustStoreArn", marker: 1 "Marker", page_size: 2 "PageSize",
 });
 
 /// `DescribeTrustStoreAssociationsOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTrustStoreAssociationsOutput {
-    /// `TrustStoreAssociations`.
     pub trust_store_associations: Option<Vec<TrustStoreAssociation>>,
-    /// `NextMarker`.
     pub next_marker: Option<String>,
 }
 
 bind!(DescribeTrustStoreAssociationsOutput, id::DESCRIBE_TRUST_STORE_ASSOCIATIONS_OUTPUT, {
-    trust_store_associations: 0 "TrustStoreAssociations",
-    next_marker: 1 "NextMarker",
+    trust_store_associations: 0 "TrustStoreAssociations", next_marker: 1 "NextMarker",
 });
 
 /// `DescribeTrustStoreRevocation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTrustStoreRevocation {
-    /// `TrustStoreArn`.
     pub trust_store_arn: Option<String>,
-    /// `RevocationId`.
     pub revocation_id: Option<i64>,
-    /// `RevocationType`.
     pub revocation_type: Option<String>,
-    /// `NumberOfRevokedEntries`.
     pub number_of_revoked_entries: Option<i64>,
 }
 
 bind!(DescribeTrustStoreRevocation, id::DESCRIBE_TRUST_STORE_REVOCATION, {
-    trust_store_arn: 0 "TrustStoreArn",
-    revocation_id: 1 "RevocationId",
-    revocation_type: 2 "RevocationType",
-    number_of_revoked_entries: 3 "NumberOfRevokedEntries",
+    trust_store_arn: 0 "TrustStoreArn", revocation_id: 1 "RevocationId",
+    revocation_type: 2 "RevocationType", number_of_revoked_entries: 3 "NumberOfRevokedEntries",
 });
 
 /// `DescribeTrustStoreRevocationsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTrustStoreRevocationsInput {
-    /// `TrustStoreArn`, required.
+    /// Required.
     pub trust_store_arn: Option<String>,
-    /// `RevocationIds`.
     pub revocation_ids: Option<Vec<i64>>,
-    /// `Marker`.
     pub marker: Option<String>,
-    /// `PageSize`.
     pub page_size: Option<i32>,
 }
 
 bind!(DescribeTrustStoreRevocationsInput, id::DESCRIBE_TRUST_STORE_REVOCATIONS_INPUT, {
-    trust_store_arn: 0 "TrustStoreArn",
-    revocation_ids: 1 "RevocationIds",
-    marker: 2 "Marker",
+    trust_store_arn: 0 "TrustStoreArn", revocation_ids: 1 "RevocationIds", marker: 2 "Marker",
     page_size: 3 "PageSize",
 });
 
 /// `DescribeTrustStoreRevocationsOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTrustStoreRevocationsOutput {
-    /// `TrustStoreRevocations`.
     pub trust_store_revocations: Option<Vec<DescribeTrustStoreRevocation>>,
-    /// `NextMarker`.
     pub next_marker: Option<String>,
 }
 
 bind!(DescribeTrustStoreRevocationsOutput, id::DESCRIBE_TRUST_STORE_REVOCATIONS_OUTPUT, {
-    trust_store_revocations: 0 "TrustStoreRevocations",
-    next_marker: 1 "NextMarker",
+    trust_store_revocations: 0 "TrustStoreRevocations", next_marker: 1 "NextMarker",
 });
 
 /// `DescribeTrustStoresInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTrustStoresInput {
-    /// `TrustStoreArns`.
     pub trust_store_arns: Option<Vec<String>>,
-    /// `Names`.
     pub names: Option<Vec<String>>,
-    /// `Marker`.
     pub marker: Option<String>,
-    /// `PageSize`.
     pub page_size: Option<i32>,
 }
 
 bind!(DescribeTrustStoresInput, id::DESCRIBE_TRUST_STORES_INPUT, {
-    trust_store_arns: 0 "TrustStoreArns",
-    names: 1 "Names",
-    marker: 2 "Marker",
+    trust_store_arns: 0 "TrustStoreArns", names: 1 "Names", marker: 2 "Marker",
     page_size: 3 "PageSize",
 });
 
 /// `DescribeTrustStoresOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTrustStoresOutput {
-    /// `TrustStores`.
     pub trust_stores: Option<Vec<TrustStore>>,
-    /// `NextMarker`.
     pub next_marker: Option<String>,
 }
 
 bind!(DescribeTrustStoresOutput, id::DESCRIBE_TRUST_STORES_OUTPUT, {
-    trust_stores: 0 "TrustStores",
-    next_marker: 1 "NextMarker",
+    trust_stores: 0 "TrustStores", next_marker: 1 "NextMarker",
 });
 
 /// `FixedResponseActionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FixedResponseActionConfig {
-    /// `MessageBody`.
     pub message_body: Option<String>,
-    /// `StatusCode`, required.
+    /// Required.
     pub status_code: Option<String>,
-    /// `ContentType`.
     pub content_type: Option<String>,
 }
 
 bind!(FixedResponseActionConfig, id::FIXED_RESPONSE_ACTION_CONFIG, {
-    message_body: 0 "MessageBody",
-    status_code: 1 "StatusCode",
-    content_type: 2 "ContentType",
+    message_body: 0 "MessageBody", status_code: 1 "StatusCode", content_type: 2 "ContentType",
 });
 
 /// `ForwardActionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ForwardActionConfig {
-    /// `TargetGroups`.
     pub target_groups: Option<Vec<TargetGroupTuple>>,
-    /// `TargetGroupStickinessConfig`.
     pub target_group_stickiness_config: Option<TargetGroupStickinessConfig>,
 }
 
@@ -4462,7 +4118,7 @@ bind!(ForwardActionConfig, id::FORWARD_ACTION_CONFIG, {
 /// `GetResourcePolicyInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetResourcePolicyInput {
-    /// `ResourceArn`, required.
+    /// Required.
     pub resource_arn: Option<String>,
 }
 
@@ -4473,7 +4129,6 @@ bind!(GetResourcePolicyInput, id::GET_RESOURCE_POLICY_INPUT, {
 /// `GetResourcePolicyOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetResourcePolicyOutput {
-    /// `Policy`.
     pub policy: Option<String>,
 }
 
@@ -4484,7 +4139,7 @@ bind!(GetResourcePolicyOutput, id::GET_RESOURCE_POLICY_OUTPUT, {
 /// `GetTrustStoreCaCertificatesBundleInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTrustStoreCaCertificatesBundleInput {
-    /// `TrustStoreArn`, required.
+    /// Required.
     pub trust_store_arn: Option<String>,
 }
 
@@ -4495,7 +4150,6 @@ bind!(GetTrustStoreCaCertificatesBundleInput, id::GET_TRUST_STORE_CA_CERTIFICATE
 /// `GetTrustStoreCaCertificatesBundleOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTrustStoreCaCertificatesBundleOutput {
-    /// `Location`.
     pub location: Option<String>,
 }
 
@@ -4506,21 +4160,19 @@ bind!(GetTrustStoreCaCertificatesBundleOutput, id::GET_TRUST_STORE_CA_CERTIFICAT
 /// `GetTrustStoreRevocationContentInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTrustStoreRevocationContentInput {
-    /// `TrustStoreArn`, required.
+    /// Required.
     pub trust_store_arn: Option<String>,
-    /// `RevocationId`, required.
+    /// Required.
     pub revocation_id: Option<i64>,
 }
 
 bind!(GetTrustStoreRevocationContentInput, id::GET_TRUST_STORE_REVOCATION_CONTENT_INPUT, {
-    trust_store_arn: 0 "TrustStoreArn",
-    revocation_id: 1 "RevocationId",
+    trust_store_arn: 0 "TrustStoreArn", revocation_id: 1 "RevocationId",
 });
 
 /// `GetTrustStoreRevocationContentOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTrustStoreRevocationContentOutput {
-    /// `Location`.
     pub location: Option<String>,
 }
 
@@ -4531,21 +4183,17 @@ bind!(GetTrustStoreRevocationContentOutput, id::GET_TRUST_STORE_REVOCATION_CONTE
 /// `HostHeaderConditionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostHeaderConditionConfig {
-    /// `Values`.
     pub values: Option<Vec<String>>,
-    /// `RegexValues`.
     pub regex_values: Option<Vec<String>>,
 }
 
 bind!(HostHeaderConditionConfig, id::HOST_HEADER_CONDITION_CONFIG, {
-    values: 0 "Values",
-    regex_values: 1 "RegexValues",
+    values: 0 "Values", regex_values: 1 "RegexValues",
 });
 
 /// `HostHeaderRewriteConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostHeaderRewriteConfig {
-    /// `Rewrites`.
     pub rewrites: Option<Vec<RewriteConfig>>,
 }
 
@@ -4556,24 +4204,18 @@ bind!(HostHeaderRewriteConfig, id::HOST_HEADER_REWRITE_CONFIG, {
 /// `HttpHeaderConditionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HttpHeaderConditionConfig {
-    /// `HttpHeaderName`.
     pub http_header_name: Option<String>,
-    /// `Values`.
     pub values: Option<Vec<String>>,
-    /// `RegexValues`.
     pub regex_values: Option<Vec<String>>,
 }
 
 bind!(HttpHeaderConditionConfig, id::HTTP_HEADER_CONDITION_CONFIG, {
-    http_header_name: 0 "HttpHeaderName",
-    values: 1 "Values",
-    regex_values: 2 "RegexValues",
+    http_header_name: 0 "HttpHeaderName", values: 1 "Values", regex_values: 2 "RegexValues",
 });
 
 /// `HttpRequestMethodConditionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HttpRequestMethodConditionConfig {
-    /// `Values`.
     pub values: Option<Vec<String>>,
 }
 
@@ -4584,7 +4226,6 @@ bind!(HttpRequestMethodConditionConfig, id::HTTP_REQUEST_METHOD_CONDITION_CONFIG
 /// `IpamPools` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IpamPools {
-    /// `Ipv4IpamPoolId`.
     pub ipv4_ipam_pool_id: Option<String>,
 }
 
@@ -4595,150 +4236,102 @@ bind!(IpamPools, id::IPAM_POOLS, {
 /// `JwtValidationActionAdditionalClaim` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JwtValidationActionAdditionalClaim {
-    /// `Format`, required.
+    /// Required.
     pub format: Option<String>,
-    /// `Name`, required.
+    /// Required.
     pub name: Option<String>,
-    /// `Values`, required.
+    /// Required.
     pub values: Option<Vec<String>>,
 }
 
 bind!(JwtValidationActionAdditionalClaim, id::JWT_VALIDATION_ACTION_ADDITIONAL_CLAIM, {
-    format: 0 "Format",
-    name: 1 "Name",
-    values: 2 "Values",
+    format: 0 "Format", name: 1 "Name", values: 2 "Values",
 });
 
 /// `JwtValidationActionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JwtValidationActionConfig {
-    /// `JwksEndpoint`, required.
+    /// Required.
     pub jwks_endpoint: Option<String>,
-    /// `Issuer`, required.
+    /// Required.
     pub issuer: Option<String>,
-    /// `AdditionalClaims`.
     pub additional_claims: Option<Vec<JwtValidationActionAdditionalClaim>>,
 }
 
 bind!(JwtValidationActionConfig, id::JWT_VALIDATION_ACTION_CONFIG, {
-    jwks_endpoint: 0 "JwksEndpoint",
-    issuer: 1 "Issuer",
-    additional_claims: 2 "AdditionalClaims",
+    jwks_endpoint: 0 "JwksEndpoint", issuer: 1 "Issuer", additional_claims: 2 "AdditionalClaims",
 });
 
 /// `Limit` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Limit {
-    /// `Name`.
     pub name: Option<String>,
-    /// `Max`.
     pub max: Option<String>,
 }
 
 bind!(Limit, id::LIMIT, {
-    name: 0 "Name",
-    max: 1 "Max",
+    name: 0 "Name", max: 1 "Max",
 });
 
 /// `Listener` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listener {
-    /// `ListenerArn`.
     pub listener_arn: Option<String>,
-    /// `LoadBalancerArn`.
     pub load_balancer_arn: Option<String>,
-    /// `Port`.
     pub port: Option<i32>,
-    /// `Protocol`.
     pub protocol: Option<String>,
-    /// `Certificates`.
     pub certificates: Option<Vec<Certificate>>,
-    /// `SslPolicy`.
     pub ssl_policy: Option<String>,
-    /// `DefaultActions`.
     pub default_actions: Option<Vec<Action>>,
-    /// `AlpnPolicy`.
     pub alpn_policy: Option<Vec<String>>,
-    /// `MutualAuthentication`.
     pub mutual_authentication: Option<MutualAuthenticationAttributes>,
 }
 
 bind!(Listener, id::LISTENER, {
-    listener_arn: 0 "ListenerArn",
-    load_balancer_arn: 1 "LoadBalancerArn",
-    port: 2 "Port",
-    protocol: 3 "Protocol",
-    certificates: 4 "Certificates",
-    ssl_policy: 5 "SslPolicy",
-    default_actions: 6 "DefaultActions",
-    alpn_policy: 7 "AlpnPolicy",
+    listener_arn: 0 "ListenerArn", load_balancer_arn: 1 "LoadBalancerArn", port: 2 "Port",
+    protocol: 3 "Protocol", certificates: 4 "Certificates", ssl_policy: 5 "SslPolicy",
+    default_actions: 6 "DefaultActions", alpn_policy: 7 "AlpnPolicy",
     mutual_authentication: 8 "MutualAuthentication",
 });
 
 /// `ListenerAttribute` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListenerAttribute {
-    /// `Key`.
     pub key: Option<String>,
-    /// `Value`.
     pub value: Option<String>,
 }
 
 bind!(ListenerAttribute, id::LISTENER_ATTRIBUTE, {
-    key: 0 "Key",
-    value: 1 "Value",
+    key: 0 "Key", value: 1 "Value",
 });
 
 /// `LoadBalancer` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadBalancer {
-    /// `LoadBalancerArn`.
     pub load_balancer_arn: Option<String>,
-    /// `DNSName`.
     pub dns_name: Option<String>,
-    /// `CanonicalHostedZoneId`.
     pub canonical_hosted_zone_id: Option<String>,
-    /// `CreatedTime`.
     pub created_time: Option<Time>,
-    /// `LoadBalancerName`.
     pub load_balancer_name: Option<String>,
-    /// `Scheme`.
     pub scheme: Option<String>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `State`.
     pub state: Option<LoadBalancerState>,
-    /// `Type`.
     pub r#type: Option<String>,
-    /// `AvailabilityZones`.
     pub availability_zones: Option<Vec<AvailabilityZone>>,
-    /// `SecurityGroups`.
     pub security_groups: Option<Vec<String>>,
-    /// `IpAddressType`.
     pub ip_address_type: Option<String>,
-    /// `CustomerOwnedIpv4Pool`.
     pub customer_owned_ipv4_pool: Option<String>,
-    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`.
     pub enforce_security_group_inbound_rules_on_private_link_traffic: Option<String>,
-    /// `EnablePrefixForIpv6SourceNat`.
     pub enable_prefix_for_ipv6_source_nat: Option<String>,
-    /// `IpamPools`.
     pub ipam_pools: Option<IpamPools>,
 }
 
 bind!(LoadBalancer, id::LOAD_BALANCER, {
-    load_balancer_arn: 0 "LoadBalancerArn",
-    dns_name: 1 "DNSName",
-    canonical_hosted_zone_id: 2 "CanonicalHostedZoneId",
-    created_time: 3 "CreatedTime",
-    load_balancer_name: 4 "LoadBalancerName",
-    scheme: 5 "Scheme",
-    vpc_id: 6 "VpcId",
-    state: 7 "State",
-    r#type: 8 "Type",
-    availability_zones: 9 "AvailabilityZones",
-    security_groups: 10 "SecurityGroups",
-    ip_address_type: 11 "IpAddressType",
+    load_balancer_arn: 0 "LoadBalancerArn", dns_name: 1 "DNSName",
+    canonical_hosted_zone_id: 2 "CanonicalHostedZoneId", created_time: 3 "CreatedTime",
+    load_balancer_name: 4 "LoadBalancerName", scheme: 5 "Scheme", vpc_id: 6 "VpcId",
+    state: 7 "State", r#type: 8 "Type", availability_zones: 9 "AvailabilityZones",
+    security_groups: 10 "SecurityGroups", ip_address_type: 11 "IpAddressType",
     customer_owned_ipv4_pool: 12 "CustomerOwnedIpv4Pool",
     enforce_security_group_inbound_rules_on_private_link_traffic: 13 "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic",
     enable_prefix_for_ipv6_source_nat: 14 "EnablePrefixForIpv6SourceNat",
@@ -4748,69 +4341,53 @@ bind!(LoadBalancer, id::LOAD_BALANCER, {
 /// `LoadBalancerAddress` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadBalancerAddress {
-    /// `IpAddress`.
     pub ip_address: Option<String>,
-    /// `AllocationId`.
     pub allocation_id: Option<String>,
-    /// `PrivateIPv4Address`.
     pub private_ipv4_address: Option<String>,
-    /// `IPv6Address`.
     pub ipv6_address: Option<String>,
 }
 
 bind!(LoadBalancerAddress, id::LOAD_BALANCER_ADDRESS, {
-    ip_address: 0 "IpAddress",
-    allocation_id: 1 "AllocationId",
-    private_ipv4_address: 2 "PrivateIPv4Address",
-    ipv6_address: 3 "IPv6Address",
+    ip_address: 0 "IpAddress", allocation_id: 1 "AllocationId",
+    private_ipv4_address: 2 "PrivateIPv4Address", ipv6_address: 3 "IPv6Address",
 });
 
 /// `LoadBalancerAttribute` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadBalancerAttribute {
-    /// `Key`.
     pub key: Option<String>,
-    /// `Value`.
     pub value: Option<String>,
 }
 
 bind!(LoadBalancerAttribute, id::LOAD_BALANCER_ATTRIBUTE, {
-    key: 0 "Key",
-    value: 1 "Value",
+    key: 0 "Key", value: 1 "Value",
 });
 
 /// `LoadBalancerState` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadBalancerState {
-    /// `Code`.
     pub code: Option<String>,
-    /// `Reason`.
     pub reason: Option<String>,
 }
 
 bind!(LoadBalancerState, id::LOAD_BALANCER_STATE, {
-    code: 0 "Code",
-    reason: 1 "Reason",
+    code: 0 "Code", reason: 1 "Reason",
 });
 
 /// `Matcher` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matcher {
-    /// `HttpCode`.
     pub http_code: Option<String>,
-    /// `GrpcCode`.
     pub grpc_code: Option<String>,
 }
 
 bind!(Matcher, id::MATCHER, {
-    http_code: 0 "HttpCode",
-    grpc_code: 1 "GrpcCode",
+    http_code: 0 "HttpCode", grpc_code: 1 "GrpcCode",
 });
 
 /// `MinimumLoadBalancerCapacity` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MinimumLoadBalancerCapacity {
-    /// `CapacityUnits`.
     pub capacity_units: Option<i32>,
 }
 
@@ -4821,11 +4398,9 @@ bind!(MinimumLoadBalancerCapacity, id::MINIMUM_LOAD_BALANCER_CAPACITY, {
 /// `ModifyCapacityReservationInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyCapacityReservationInput {
-    /// `LoadBalancerArn`, required.
+    /// Required.
     pub load_balancer_arn: Option<String>,
-    /// `MinimumLoadBalancerCapacity`.
     pub minimum_load_balancer_capacity: Option<MinimumLoadBalancerCapacity>,
-    /// `ResetCapacityReservation`.
     pub reset_capacity_reservation: Option<bool>,
 }
 
@@ -4838,13 +4413,9 @@ bind!(ModifyCapacityReservationInput, id::MODIFY_CAPACITY_RESERVATION_INPUT, {
 /// `ModifyCapacityReservationOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyCapacityReservationOutput {
-    /// `LastModifiedTime`.
     pub last_modified_time: Option<Time>,
-    /// `DecreaseRequestsRemaining`.
     pub decrease_requests_remaining: Option<i32>,
-    /// `MinimumLoadBalancerCapacity`.
     pub minimum_load_balancer_capacity: Option<MinimumLoadBalancerCapacity>,
-    /// `CapacityReservationState`.
     pub capacity_reservation_state: Option<Vec<ZonalCapacityReservationState>>,
 }
 
@@ -4858,24 +4429,20 @@ bind!(ModifyCapacityReservationOutput, id::MODIFY_CAPACITY_RESERVATION_OUTPUT, {
 /// `ModifyIpPoolsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyIpPoolsInput {
-    /// `LoadBalancerArn`, required.
+    /// Required.
     pub load_balancer_arn: Option<String>,
-    /// `IpamPools`.
     pub ipam_pools: Option<IpamPools>,
-    /// `RemoveIpamPools`.
     pub remove_ipam_pools: Option<Vec<String>>,
 }
 
 bind!(ModifyIpPoolsInput, id::MODIFY_IP_POOLS_INPUT, {
-    load_balancer_arn: 0 "LoadBalancerArn",
-    ipam_pools: 1 "IpamPools",
+    load_balancer_arn: 0 "LoadBalancerArn", ipam_pools: 1 "IpamPools",
     remove_ipam_pools: 2 "RemoveIpamPools",
 });
 
 /// `ModifyIpPoolsOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyIpPoolsOutput {
-    /// `IpamPools`.
     pub ipam_pools: Option<IpamPools>,
 }
 
@@ -4886,21 +4453,19 @@ bind!(ModifyIpPoolsOutput, id::MODIFY_IP_POOLS_OUTPUT, {
 /// `ModifyListenerAttributesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyListenerAttributesInput {
-    /// `ListenerArn`, required.
+    /// Required.
     pub listener_arn: Option<String>,
-    /// `Attributes`, required.
+    /// Required.
     pub attributes: Option<Vec<ListenerAttribute>>,
 }
 
 bind!(ModifyListenerAttributesInput, id::MODIFY_LISTENER_ATTRIBUTES_INPUT, {
-    listener_arn: 0 "ListenerArn",
-    attributes: 1 "Attributes",
+    listener_arn: 0 "ListenerArn", attributes: 1 "Attributes",
 });
 
 /// `ModifyListenerAttributesOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyListenerAttributesOutput {
-    /// `Attributes`.
     pub attributes: Option<Vec<ListenerAttribute>>,
 }
 
@@ -4911,39 +4476,26 @@ bind!(ModifyListenerAttributesOutput, id::MODIFY_LISTENER_ATTRIBUTES_OUTPUT, {
 /// `ModifyListenerInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyListenerInput {
-    /// `ListenerArn`, required.
+    /// Required.
     pub listener_arn: Option<String>,
-    /// `Port`.
     pub port: Option<i32>,
-    /// `Protocol`.
     pub protocol: Option<String>,
-    /// `SslPolicy`.
     pub ssl_policy: Option<String>,
-    /// `Certificates`.
     pub certificates: Option<Vec<Certificate>>,
-    /// `DefaultActions`.
     pub default_actions: Option<Vec<Action>>,
-    /// `AlpnPolicy`.
     pub alpn_policy: Option<Vec<String>>,
-    /// `MutualAuthentication`.
     pub mutual_authentication: Option<MutualAuthenticationAttributes>,
 }
 
 bind!(ModifyListenerInput, id::MODIFY_LISTENER_INPUT, {
-    listener_arn: 0 "ListenerArn",
-    port: 1 "Port",
-    protocol: 2 "Protocol",
-    ssl_policy: 3 "SslPolicy",
-    certificates: 4 "Certificates",
-    default_actions: 5 "DefaultActions",
-    alpn_policy: 6 "AlpnPolicy",
-    mutual_authentication: 7 "MutualAuthentication",
+    listener_arn: 0 "ListenerArn", port: 1 "Port", protocol: 2 "Protocol",
+    ssl_policy: 3 "SslPolicy", certificates: 4 "Certificates", default_actions: 5 "DefaultActions",
+    alpn_policy: 6 "AlpnPolicy", mutual_authentication: 7 "MutualAuthentication",
 });
 
 /// `ModifyListenerOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyListenerOutput {
-    /// `Listeners`.
     pub listeners: Option<Vec<Listener>>,
 }
 
@@ -4954,21 +4506,19 @@ bind!(ModifyListenerOutput, id::MODIFY_LISTENER_OUTPUT, {
 /// `ModifyLoadBalancerAttributesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyLoadBalancerAttributesInput {
-    /// `LoadBalancerArn`, required.
+    /// Required.
     pub load_balancer_arn: Option<String>,
-    /// `Attributes`, required.
+    /// Required.
     pub attributes: Option<Vec<LoadBalancerAttribute>>,
 }
 
 bind!(ModifyLoadBalancerAttributesInput, id::MODIFY_LOAD_BALANCER_ATTRIBUTES_INPUT, {
-    load_balancer_arn: 0 "LoadBalancerArn",
-    attributes: 1 "Attributes",
+    load_balancer_arn: 0 "LoadBalancerArn", attributes: 1 "Attributes",
 });
 
 /// `ModifyLoadBalancerAttributesOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyLoadBalancerAttributesOutput {
-    /// `Attributes`.
     pub attributes: Option<Vec<LoadBalancerAttribute>>,
 }
 
@@ -4979,30 +4529,22 @@ bind!(ModifyLoadBalancerAttributesOutput, id::MODIFY_LOAD_BALANCER_ATTRIBUTES_OU
 /// `ModifyRuleInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyRuleInput {
-    /// `RuleArn`, required.
+    /// Required.
     pub rule_arn: Option<String>,
-    /// `Conditions`.
     pub conditions: Option<Vec<RuleCondition>>,
-    /// `Actions`.
     pub actions: Option<Vec<Action>>,
-    /// `Transforms`.
     pub transforms: Option<Vec<RuleTransform>>,
-    /// `ResetTransforms`.
     pub reset_transforms: Option<bool>,
 }
 
 bind!(ModifyRuleInput, id::MODIFY_RULE_INPUT, {
-    rule_arn: 0 "RuleArn",
-    conditions: 1 "Conditions",
-    actions: 2 "Actions",
-    transforms: 3 "Transforms",
-    reset_transforms: 4 "ResetTransforms",
+    rule_arn: 0 "RuleArn", conditions: 1 "Conditions", actions: 2 "Actions",
+    transforms: 3 "Transforms", reset_transforms: 4 "ResetTransforms",
 });
 
 /// `ModifyRuleOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyRuleOutput {
-    /// `Rules`.
     pub rules: Option<Vec<Rule>>,
 }
 
@@ -5013,21 +4555,19 @@ bind!(ModifyRuleOutput, id::MODIFY_RULE_OUTPUT, {
 /// `ModifyTargetGroupAttributesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyTargetGroupAttributesInput {
-    /// `TargetGroupArn`, required.
+    /// Required.
     pub target_group_arn: Option<String>,
-    /// `Attributes`, required.
+    /// Required.
     pub attributes: Option<Vec<TargetGroupAttribute>>,
 }
 
 bind!(ModifyTargetGroupAttributesInput, id::MODIFY_TARGET_GROUP_ATTRIBUTES_INPUT, {
-    target_group_arn: 0 "TargetGroupArn",
-    attributes: 1 "Attributes",
+    target_group_arn: 0 "TargetGroupArn", attributes: 1 "Attributes",
 });
 
 /// `ModifyTargetGroupAttributesOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyTargetGroupAttributesOutput {
-    /// `Attributes`.
     pub attributes: Option<Vec<TargetGroupAttribute>>,
 }
 
@@ -5038,45 +4578,32 @@ bind!(ModifyTargetGroupAttributesOutput, id::MODIFY_TARGET_GROUP_ATTRIBUTES_OUTP
 /// `ModifyTargetGroupInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyTargetGroupInput {
-    /// `TargetGroupArn`, required.
+    /// Required.
     pub target_group_arn: Option<String>,
-    /// `HealthCheckProtocol`.
     pub health_check_protocol: Option<String>,
-    /// `HealthCheckPort`.
     pub health_check_port: Option<String>,
-    /// `HealthCheckPath`.
     pub health_check_path: Option<String>,
-    /// `HealthCheckEnabled`.
     pub health_check_enabled: Option<bool>,
-    /// `HealthCheckIntervalSeconds`.
     pub health_check_interval_seconds: Option<i32>,
-    /// `HealthCheckTimeoutSeconds`.
     pub health_check_timeout_seconds: Option<i32>,
-    /// `HealthyThresholdCount`.
     pub healthy_threshold_count: Option<i32>,
-    /// `UnhealthyThresholdCount`.
     pub unhealthy_threshold_count: Option<i32>,
-    /// `Matcher`.
     pub matcher: Option<Matcher>,
 }
 
 bind!(ModifyTargetGroupInput, id::MODIFY_TARGET_GROUP_INPUT, {
-    target_group_arn: 0 "TargetGroupArn",
-    health_check_protocol: 1 "HealthCheckProtocol",
-    health_check_port: 2 "HealthCheckPort",
-    health_check_path: 3 "HealthCheckPath",
+    target_group_arn: 0 "TargetGroupArn", health_check_protocol: 1 "HealthCheckProtocol",
+    health_check_port: 2 "HealthCheckPort", health_check_path: 3 "HealthCheckPath",
     health_check_enabled: 4 "HealthCheckEnabled",
     health_check_interval_seconds: 5 "HealthCheckIntervalSeconds",
     health_check_timeout_seconds: 6 "HealthCheckTimeoutSeconds",
     healthy_threshold_count: 7 "HealthyThresholdCount",
-    unhealthy_threshold_count: 8 "UnhealthyThresholdCount",
-    matcher: 9 "Matcher",
+    unhealthy_threshold_count: 8 "UnhealthyThresholdCount", matcher: 9 "Matcher",
 });
 
 /// `ModifyTargetGroupOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyTargetGroupOutput {
-    /// `TargetGroups`.
     pub target_groups: Option<Vec<TargetGroup>>,
 }
 
@@ -5087,13 +4614,12 @@ bind!(ModifyTargetGroupOutput, id::MODIFY_TARGET_GROUP_OUTPUT, {
 /// `ModifyTrustStoreInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyTrustStoreInput {
-    /// `TrustStoreArn`, required.
+    /// Required.
     pub trust_store_arn: Option<String>,
-    /// `CaCertificatesBundleS3Bucket`, required.
+    /// Required.
     pub ca_certificates_bundle_s3_bucket: Option<String>,
-    /// `CaCertificatesBundleS3Key`, required.
+    /// Required.
     pub ca_certificates_bundle_s3_key: Option<String>,
-    /// `CaCertificatesBundleS3ObjectVersion`.
     pub ca_certificates_bundle_s3_object_version: Option<String>,
 }
 
@@ -5107,7 +4633,6 @@ bind!(ModifyTrustStoreInput, id::MODIFY_TRUST_STORE_INPUT, {
 /// `ModifyTrustStoreOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyTrustStoreOutput {
-    /// `TrustStores`.
     pub trust_stores: Option<Vec<TrustStore>>,
 }
 
@@ -5118,21 +4643,15 @@ bind!(ModifyTrustStoreOutput, id::MODIFY_TRUST_STORE_OUTPUT, {
 /// `MutualAuthenticationAttributes` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MutualAuthenticationAttributes {
-    /// `Mode`.
     pub mode: Option<String>,
-    /// `TrustStoreArn`.
     pub trust_store_arn: Option<String>,
-    /// `IgnoreClientCertificateExpiry`.
     pub ignore_client_certificate_expiry: Option<bool>,
-    /// `TrustStoreAssociationStatus`.
     pub trust_store_association_status: Option<String>,
-    /// `AdvertiseTrustStoreCaNames`.
     pub advertise_trust_store_ca_names: Option<String>,
 }
 
 bind!(MutualAuthenticationAttributes, id::MUTUAL_AUTHENTICATION_ATTRIBUTES, {
-    mode: 0 "Mode",
-    trust_store_arn: 1 "TrustStoreArn",
+    mode: 0 "Mode", trust_store_arn: 1 "TrustStoreArn",
     ignore_client_certificate_expiry: 2 "IgnoreClientCertificateExpiry",
     trust_store_association_status: 3 "TrustStoreAssociationStatus",
     advertise_trust_store_ca_names: 4 "AdvertiseTrustStoreCaNames",
@@ -5141,21 +4660,17 @@ bind!(MutualAuthenticationAttributes, id::MUTUAL_AUTHENTICATION_ATTRIBUTES, {
 /// `PathPatternConditionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PathPatternConditionConfig {
-    /// `Values`.
     pub values: Option<Vec<String>>,
-    /// `RegexValues`.
     pub regex_values: Option<Vec<String>>,
 }
 
 bind!(PathPatternConditionConfig, id::PATH_PATTERN_CONDITION_CONFIG, {
-    values: 0 "Values",
-    regex_values: 1 "RegexValues",
+    values: 0 "Values", regex_values: 1 "RegexValues",
 });
 
 /// `QueryStringConditionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueryStringConditionConfig {
-    /// `Values`.
     pub values: Option<Vec<QueryStringKeyValuePair>>,
 }
 
@@ -5166,55 +4681,42 @@ bind!(QueryStringConditionConfig, id::QUERY_STRING_CONDITION_CONFIG, {
 /// `QueryStringKeyValuePair` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueryStringKeyValuePair {
-    /// `Key`.
     pub key: Option<String>,
-    /// `Value`.
     pub value: Option<String>,
 }
 
 bind!(QueryStringKeyValuePair, id::QUERY_STRING_KEY_VALUE_PAIR, {
-    key: 0 "Key",
-    value: 1 "Value",
+    key: 0 "Key", value: 1 "Value",
 });
 
 /// `RedirectActionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RedirectActionConfig {
-    /// `Protocol`.
     pub protocol: Option<String>,
-    /// `Port`.
     pub port: Option<String>,
-    /// `Host`.
     pub host: Option<String>,
-    /// `Path`.
     pub path: Option<String>,
-    /// `Query`.
     pub query: Option<String>,
-    /// `StatusCode`, required.
+    /// Required.
     pub status_code: Option<String>,
 }
 
 bind!(RedirectActionConfig, id::REDIRECT_ACTION_CONFIG, {
-    protocol: 0 "Protocol",
-    port: 1 "Port",
-    host: 2 "Host",
-    path: 3 "Path",
-    query: 4 "Query",
+    protocol: 0 "Protocol", port: 1 "Port", host: 2 "Host", path: 3 "Path", query: 4 "Query",
     status_code: 5 "StatusCode",
 });
 
 /// `RegisterTargetsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RegisterTargetsInput {
-    /// `TargetGroupArn`, required.
+    /// Required.
     pub target_group_arn: Option<String>,
-    /// `Targets`, required.
+    /// Required.
     pub targets: Option<Vec<TargetDescription>>,
 }
 
 bind!(RegisterTargetsInput, id::REGISTER_TARGETS_INPUT, {
-    target_group_arn: 0 "TargetGroupArn",
-    targets: 1 "Targets",
+    target_group_arn: 0 "TargetGroupArn", targets: 1 "Targets",
 });
 
 /// `RegisterTargetsOutput` of the model.
@@ -5226,15 +4728,14 @@ bind!(RegisterTargetsOutput, id::REGISTER_TARGETS_OUTPUT, {});
 /// `RemoveListenerCertificatesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemoveListenerCertificatesInput {
-    /// `ListenerArn`, required.
+    /// Required.
     pub listener_arn: Option<String>,
-    /// `Certificates`, required.
+    /// Required.
     pub certificates: Option<Vec<Certificate>>,
 }
 
 bind!(RemoveListenerCertificatesInput, id::REMOVE_LISTENER_CERTIFICATES_INPUT, {
-    listener_arn: 0 "ListenerArn",
-    certificates: 1 "Certificates",
+    listener_arn: 0 "ListenerArn", certificates: 1 "Certificates",
 });
 
 /// `RemoveListenerCertificatesOutput` of the model.
@@ -5246,15 +4747,14 @@ bind!(RemoveListenerCertificatesOutput, id::REMOVE_LISTENER_CERTIFICATES_OUTPUT,
 /// `RemoveTagsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemoveTagsInput {
-    /// `ResourceArns`, required.
+    /// Required.
     pub resource_arns: Option<Vec<String>>,
-    /// `TagKeys`, required.
+    /// Required.
     pub tag_keys: Option<Vec<String>>,
 }
 
 bind!(RemoveTagsInput, id::REMOVE_TAGS_INPUT, {
-    resource_arns: 0 "ResourceArns",
-    tag_keys: 1 "TagKeys",
+    resource_arns: 0 "ResourceArns", tag_keys: 1 "TagKeys",
 });
 
 /// `RemoveTagsOutput` of the model.
@@ -5266,15 +4766,14 @@ bind!(RemoveTagsOutput, id::REMOVE_TAGS_OUTPUT, {});
 /// `RemoveTrustStoreRevocationsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemoveTrustStoreRevocationsInput {
-    /// `TrustStoreArn`, required.
+    /// Required.
     pub trust_store_arn: Option<String>,
-    /// `RevocationIds`, required.
+    /// Required.
     pub revocation_ids: Option<Vec<i64>>,
 }
 
 bind!(RemoveTrustStoreRevocationsInput, id::REMOVE_TRUST_STORE_REVOCATIONS_INPUT, {
-    trust_store_arn: 0 "TrustStoreArn",
-    revocation_ids: 1 "RevocationIds",
+    trust_store_arn: 0 "TrustStoreArn", revocation_ids: 1 "RevocationIds",
 });
 
 /// `RemoveTrustStoreRevocationsOutput` of the model.
@@ -5286,147 +4785,109 @@ bind!(RemoveTrustStoreRevocationsOutput, id::REMOVE_TRUST_STORE_REVOCATIONS_OUTP
 /// `RevocationContent` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RevocationContent {
-    /// `S3Bucket`.
     pub s3_bucket: Option<String>,
-    /// `S3Key`.
     pub s3_key: Option<String>,
-    /// `S3ObjectVersion`.
     pub s3_object_version: Option<String>,
-    /// `RevocationType`.
     pub revocation_type: Option<String>,
 }
 
 bind!(RevocationContent, id::REVOCATION_CONTENT, {
-    s3_bucket: 0 "S3Bucket",
-    s3_key: 1 "S3Key",
-    s3_object_version: 2 "S3ObjectVersion",
+    s3_bucket: 0 "S3Bucket", s3_key: 1 "S3Key", s3_object_version: 2 "S3ObjectVersion",
     revocation_type: 3 "RevocationType",
 });
 
 /// `RewriteConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RewriteConfig {
-    /// `Regex`, required.
+    /// Required.
     pub regex: Option<String>,
-    /// `Replace`, required.
+    /// Required.
     pub replace: Option<String>,
 }
 
 bind!(RewriteConfig, id::REWRITE_CONFIG, {
-    regex: 0 "Regex",
-    replace: 1 "Replace",
+    regex: 0 "Regex", replace: 1 "Replace",
 });
 
 /// `Rule` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rule {
-    /// `RuleArn`.
     pub rule_arn: Option<String>,
-    /// `Priority`.
     pub priority: Option<String>,
-    /// `Conditions`.
     pub conditions: Option<Vec<RuleCondition>>,
-    /// `Actions`.
     pub actions: Option<Vec<Action>>,
-    /// `IsDefault`.
     pub is_default: Option<bool>,
-    /// `Transforms`.
     pub transforms: Option<Vec<RuleTransform>>,
 }
 
 bind!(Rule, id::RULE, {
-    rule_arn: 0 "RuleArn",
-    priority: 1 "Priority",
-    conditions: 2 "Conditions",
-    actions: 3 "Actions",
-    is_default: 4 "IsDefault",
-    transforms: 5 "Transforms",
+    rule_arn: 0 "RuleArn", priority: 1 "Priority", conditions: 2 "Conditions",
+    actions: 3 "Actions", is_default: 4 "IsDefault", transforms: 5 "Transforms",
 });
 
 /// `RuleCondition` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleCondition {
-    /// `Field`.
     pub field: Option<String>,
-    /// `Values`.
     pub values: Option<Vec<String>>,
-    /// `HostHeaderConfig`.
     pub host_header_config: Option<HostHeaderConditionConfig>,
-    /// `PathPatternConfig`.
     pub path_pattern_config: Option<PathPatternConditionConfig>,
-    /// `HttpHeaderConfig`.
     pub http_header_config: Option<HttpHeaderConditionConfig>,
-    /// `QueryStringConfig`.
     pub query_string_config: Option<QueryStringConditionConfig>,
-    /// `HttpRequestMethodConfig`.
     pub http_request_method_config: Option<HttpRequestMethodConditionConfig>,
-    /// `SourceIpConfig`.
     pub source_ip_config: Option<SourceIpConditionConfig>,
-    /// `RegexValues`.
     pub regex_values: Option<Vec<String>>,
 }
 
 bind!(RuleCondition, id::RULE_CONDITION, {
-    field: 0 "Field",
-    values: 1 "Values",
-    host_header_config: 2 "HostHeaderConfig",
-    path_pattern_config: 3 "PathPatternConfig",
-    http_header_config: 4 "HttpHeaderConfig",
+    field: 0 "Field", values: 1 "Values", host_header_config: 2 "HostHeaderConfig",
+    path_pattern_config: 3 "PathPatternConfig", http_header_config: 4 "HttpHeaderConfig",
     query_string_config: 5 "QueryStringConfig",
-    http_request_method_config: 6 "HttpRequestMethodConfig",
-    source_ip_config: 7 "SourceIpConfig",
+    http_request_method_config: 6 "HttpRequestMethodConfig", source_ip_config: 7 "SourceIpConfig",
     regex_values: 8 "RegexValues",
 });
 
 /// `RulePriorityPair` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RulePriorityPair {
-    /// `RuleArn`.
     pub rule_arn: Option<String>,
-    /// `Priority`.
     pub priority: Option<i32>,
 }
 
 bind!(RulePriorityPair, id::RULE_PRIORITY_PAIR, {
-    rule_arn: 0 "RuleArn",
-    priority: 1 "Priority",
+    rule_arn: 0 "RuleArn", priority: 1 "Priority",
 });
 
 /// `RuleTransform` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleTransform {
-    /// `Type`, required.
+    /// Required.
     pub r#type: Option<String>,
-    /// `HostHeaderRewriteConfig`.
     pub host_header_rewrite_config: Option<HostHeaderRewriteConfig>,
-    /// `UrlRewriteConfig`.
     pub url_rewrite_config: Option<UrlRewriteConfig>,
 }
 
 bind!(RuleTransform, id::RULE_TRANSFORM, {
-    r#type: 0 "Type",
-    host_header_rewrite_config: 1 "HostHeaderRewriteConfig",
+    r#type: 0 "Type", host_header_rewrite_config: 1 "HostHeaderRewriteConfig",
     url_rewrite_config: 2 "UrlRewriteConfig",
 });
 
 /// `SetIpAddressTypeInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetIpAddressTypeInput {
-    /// `LoadBalancerArn`, required.
+    /// Required.
     pub load_balancer_arn: Option<String>,
-    /// `IpAddressType`, required.
+    /// Required.
     pub ip_address_type: Option<String>,
 }
 
 bind!(SetIpAddressTypeInput, id::SET_IP_ADDRESS_TYPE_INPUT, {
-    load_balancer_arn: 0 "LoadBalancerArn",
-    ip_address_type: 1 "IpAddressType",
+    load_balancer_arn: 0 "LoadBalancerArn", ip_address_type: 1 "IpAddressType",
 });
 
 /// `SetIpAddressTypeOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetIpAddressTypeOutput {
-    /// `IpAddressType`.
     pub ip_address_type: Option<String>,
 }
 
@@ -5437,7 +4898,7 @@ bind!(SetIpAddressTypeOutput, id::SET_IP_ADDRESS_TYPE_OUTPUT, {
 /// `SetRulePrioritiesInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetRulePrioritiesInput {
-    /// `RulePriorities`, required.
+    /// Required.
     pub rule_priorities: Option<Vec<RulePriorityPair>>,
 }
 
@@ -5448,7 +4909,6 @@ bind!(SetRulePrioritiesInput, id::SET_RULE_PRIORITIES_INPUT, {
 /// `SetRulePrioritiesOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetRulePrioritiesOutput {
-    /// `Rules`.
     pub rules: Option<Vec<Rule>>,
 }
 
@@ -5459,26 +4919,22 @@ bind!(SetRulePrioritiesOutput, id::SET_RULE_PRIORITIES_OUTPUT, {
 /// `SetSecurityGroupsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetSecurityGroupsInput {
-    /// `LoadBalancerArn`, required.
+    /// Required.
     pub load_balancer_arn: Option<String>,
-    /// `SecurityGroups`, required.
+    /// Required.
     pub security_groups: Option<Vec<String>>,
-    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`.
     pub enforce_security_group_inbound_rules_on_private_link_traffic: Option<String>,
 }
 
 bind!(SetSecurityGroupsInput, id::SET_SECURITY_GROUPS_INPUT, {
-    load_balancer_arn: 0 "LoadBalancerArn",
-    security_groups: 1 "SecurityGroups",
+    load_balancer_arn: 0 "LoadBalancerArn", security_groups: 1 "SecurityGroups",
     enforce_security_group_inbound_rules_on_private_link_traffic: 2 "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic",
 });
 
 /// `SetSecurityGroupsOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetSecurityGroupsOutput {
-    /// `SecurityGroupIds`.
     pub security_group_ids: Option<Vec<String>>,
-    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`.
     pub enforce_security_group_inbound_rules_on_private_link_traffic: Option<String>,
 }
 
@@ -5490,314 +4946,223 @@ bind!(SetSecurityGroupsOutput, id::SET_SECURITY_GROUPS_OUTPUT, {
 /// `SetSubnetsInput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetSubnetsInput {
-    /// `LoadBalancerArn`, required.
+    /// Required.
     pub load_balancer_arn: Option<String>,
-    /// `Subnets`.
     pub subnets: Option<Vec<String>>,
-    /// `SubnetMappings`.
     pub subnet_mappings: Option<Vec<SubnetMapping>>,
-    /// `IpAddressType`.
     pub ip_address_type: Option<String>,
-    /// `EnablePrefixForIpv6SourceNat`.
     pub enable_prefix_for_ipv6_source_nat: Option<String>,
 }
 
 bind!(SetSubnetsInput, id::SET_SUBNETS_INPUT, {
-    load_balancer_arn: 0 "LoadBalancerArn",
-    subnets: 1 "Subnets",
-    subnet_mappings: 2 "SubnetMappings",
-    ip_address_type: 3 "IpAddressType",
+    load_balancer_arn: 0 "LoadBalancerArn", subnets: 1 "Subnets",
+    subnet_mappings: 2 "SubnetMappings", ip_address_type: 3 "IpAddressType",
     enable_prefix_for_ipv6_source_nat: 4 "EnablePrefixForIpv6SourceNat",
 });
 
 /// `SetSubnetsOutput` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetSubnetsOutput {
-    /// `AvailabilityZones`.
     pub availability_zones: Option<Vec<AvailabilityZone>>,
-    /// `IpAddressType`.
     pub ip_address_type: Option<String>,
-    /// `EnablePrefixForIpv6SourceNat`.
     pub enable_prefix_for_ipv6_source_nat: Option<String>,
 }
 
 bind!(SetSubnetsOutput, id::SET_SUBNETS_OUTPUT, {
-    availability_zones: 0 "AvailabilityZones",
-    ip_address_type: 1 "IpAddressType",
+    availability_zones: 0 "AvailabilityZones", ip_address_type: 1 "IpAddressType",
     enable_prefix_for_ipv6_source_nat: 2 "EnablePrefixForIpv6SourceNat",
 });
 
 /// `SourceIpConditionConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceIpConditionConfig {
-    /// `Values`.
     pub values: Option<Vec<String>>,
-    /// `IpAddressType`.
     pub ip_address_type: Option<String>,
 }
 
 bind!(SourceIpConditionConfig, id::SOURCE_IP_CONDITION_CONFIG, {
-    values: 0 "Values",
-    ip_address_type: 1 "IpAddressType",
+    values: 0 "Values", ip_address_type: 1 "IpAddressType",
 });
 
 /// `SslPolicy` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SslPolicy {
-    /// `SslProtocols`.
     pub ssl_protocols: Option<Vec<String>>,
-    /// `Ciphers`.
     pub ciphers: Option<Vec<Cipher>>,
-    /// `Name`.
     pub name: Option<String>,
-    /// `SupportedLoadBalancerTypes`.
     pub supported_load_balancer_types: Option<Vec<String>>,
 }
 
 bind!(SslPolicy, id::SSL_POLICY, {
-    ssl_protocols: 0 "SslProtocols",
-    ciphers: 1 "Ciphers",
-    name: 2 "Name",
+    ssl_protocols: 0 "SslProtocols", ciphers: 1 "Ciphers", name: 2 "Name",
     supported_load_balancer_types: 3 "SupportedLoadBalancerTypes",
 });
 
 /// `SubnetMapping` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubnetMapping {
-    /// `SubnetId`.
     pub subnet_id: Option<String>,
-    /// `AllocationId`.
     pub allocation_id: Option<String>,
-    /// `PrivateIPv4Address`.
     pub private_ipv4_address: Option<String>,
-    /// `IPv6Address`.
     pub ipv6_address: Option<String>,
-    /// `SourceNatIpv6Prefix`.
     pub source_nat_ipv6_prefix: Option<String>,
 }
 
 bind!(SubnetMapping, id::SUBNET_MAPPING, {
-    subnet_id: 0 "SubnetId",
-    allocation_id: 1 "AllocationId",
-    private_ipv4_address: 2 "PrivateIPv4Address",
-    ipv6_address: 3 "IPv6Address",
+    subnet_id: 0 "SubnetId", allocation_id: 1 "AllocationId",
+    private_ipv4_address: 2 "PrivateIPv4Address", ipv6_address: 3 "IPv6Address",
     source_nat_ipv6_prefix: 4 "SourceNatIpv6Prefix",
 });
 
 /// `Tag` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
-    /// `Key`, required.
+    /// Required.
     pub key: Option<String>,
-    /// `Value`.
     pub value: Option<String>,
 }
 
 bind!(Tag, id::TAG, {
-    key: 0 "Key",
-    value: 1 "Value",
+    key: 0 "Key", value: 1 "Value",
 });
 
 /// `TagDescription` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagDescription {
-    /// `ResourceArn`.
     pub resource_arn: Option<String>,
-    /// `Tags`.
     pub tags: Option<Vec<Tag>>,
 }
 
 bind!(TagDescription, id::TAG_DESCRIPTION, {
-    resource_arn: 0 "ResourceArn",
-    tags: 1 "Tags",
+    resource_arn: 0 "ResourceArn", tags: 1 "Tags",
 });
 
 /// `TargetDescription` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetDescription {
-    /// `Id`, required.
+    /// Required.
     pub id: Option<String>,
-    /// `Port`.
     pub port: Option<i32>,
-    /// `AvailabilityZone`.
     pub availability_zone: Option<String>,
-    /// `QuicServerId`.
     pub quic_server_id: Option<String>,
 }
 
 bind!(TargetDescription, id::TARGET_DESCRIPTION, {
-    id: 0 "Id",
-    port: 1 "Port",
-    availability_zone: 2 "AvailabilityZone",
+    id: 0 "Id", port: 1 "Port", availability_zone: 2 "AvailabilityZone",
     quic_server_id: 3 "QuicServerId",
 });
 
 /// `TargetGroup` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetGroup {
-    /// `TargetGroupArn`.
     pub target_group_arn: Option<String>,
-    /// `TargetGroupName`.
     pub target_group_name: Option<String>,
-    /// `Protocol`.
     pub protocol: Option<String>,
-    /// `Port`.
     pub port: Option<i32>,
-    /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `HealthCheckProtocol`.
     pub health_check_protocol: Option<String>,
-    /// `HealthCheckPort`.
     pub health_check_port: Option<String>,
-    /// `HealthCheckEnabled`.
     pub health_check_enabled: Option<bool>,
-    /// `HealthCheckIntervalSeconds`.
     pub health_check_interval_seconds: Option<i32>,
-    /// `HealthCheckTimeoutSeconds`.
     pub health_check_timeout_seconds: Option<i32>,
-    /// `HealthyThresholdCount`.
     pub healthy_threshold_count: Option<i32>,
-    /// `UnhealthyThresholdCount`.
     pub unhealthy_threshold_count: Option<i32>,
-    /// `HealthCheckPath`.
     pub health_check_path: Option<String>,
-    /// `Matcher`.
     pub matcher: Option<Matcher>,
-    /// `LoadBalancerArns`.
     pub load_balancer_arns: Option<Vec<String>>,
-    /// `TargetType`.
     pub target_type: Option<String>,
-    /// `ProtocolVersion`.
     pub protocol_version: Option<String>,
-    /// `IpAddressType`.
     pub ip_address_type: Option<String>,
-    /// `TargetControlPort`.
     pub target_control_port: Option<i32>,
 }
 
 bind!(TargetGroup, id::TARGET_GROUP, {
-    target_group_arn: 0 "TargetGroupArn",
-    target_group_name: 1 "TargetGroupName",
-    protocol: 2 "Protocol",
-    port: 3 "Port",
-    vpc_id: 4 "VpcId",
-    health_check_protocol: 5 "HealthCheckProtocol",
-    health_check_port: 6 "HealthCheckPort",
+    target_group_arn: 0 "TargetGroupArn", target_group_name: 1 "TargetGroupName",
+    protocol: 2 "Protocol", port: 3 "Port", vpc_id: 4 "VpcId",
+    health_check_protocol: 5 "HealthCheckProtocol", health_check_port: 6 "HealthCheckPort",
     health_check_enabled: 7 "HealthCheckEnabled",
     health_check_interval_seconds: 8 "HealthCheckIntervalSeconds",
     health_check_timeout_seconds: 9 "HealthCheckTimeoutSeconds",
     healthy_threshold_count: 10 "HealthyThresholdCount",
     unhealthy_threshold_count: 11 "UnhealthyThresholdCount",
-    health_check_path: 12 "HealthCheckPath",
-    matcher: 13 "Matcher",
-    load_balancer_arns: 14 "LoadBalancerArns",
-    target_type: 15 "TargetType",
-    protocol_version: 16 "ProtocolVersion",
-    ip_address_type: 17 "IpAddressType",
+    health_check_path: 12 "HealthCheckPath", matcher: 13 "Matcher",
+    load_balancer_arns: 14 "LoadBalancerArns", target_type: 15 "TargetType",
+    protocol_version: 16 "ProtocolVersion", ip_address_type: 17 "IpAddressType",
     target_control_port: 18 "TargetControlPort",
 });
 
 /// `TargetGroupAttribute` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetGroupAttribute {
-    /// `Key`.
     pub key: Option<String>,
-    /// `Value`.
     pub value: Option<String>,
 }
 
 bind!(TargetGroupAttribute, id::TARGET_GROUP_ATTRIBUTE, {
-    key: 0 "Key",
-    value: 1 "Value",
+    key: 0 "Key", value: 1 "Value",
 });
 
 /// `TargetGroupStickinessConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetGroupStickinessConfig {
-    /// `Enabled`.
     pub enabled: Option<bool>,
-    /// `DurationSeconds`.
     pub duration_seconds: Option<i32>,
 }
 
 bind!(TargetGroupStickinessConfig, id::TARGET_GROUP_STICKINESS_CONFIG, {
-    enabled: 0 "Enabled",
-    duration_seconds: 1 "DurationSeconds",
+    enabled: 0 "Enabled", duration_seconds: 1 "DurationSeconds",
 });
 
 /// `TargetGroupTuple` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetGroupTuple {
-    /// `TargetGroupArn`.
     pub target_group_arn: Option<String>,
-    /// `Weight`.
     pub weight: Option<i32>,
 }
 
 bind!(TargetGroupTuple, id::TARGET_GROUP_TUPLE, {
-    target_group_arn: 0 "TargetGroupArn",
-    weight: 1 "Weight",
+    target_group_arn: 0 "TargetGroupArn", weight: 1 "Weight",
 });
 
 /// `TargetHealth` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetHealth {
-    /// `State`.
     pub state: Option<String>,
-    /// `Reason`.
     pub reason: Option<String>,
-    /// `Description`.
     pub description: Option<String>,
 }
 
 bind!(TargetHealth, id::TARGET_HEALTH, {
-    state: 0 "State",
-    reason: 1 "Reason",
-    description: 2 "Description",
+    state: 0 "State", reason: 1 "Reason", description: 2 "Description",
 });
 
 /// `TargetHealthDescription` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetHealthDescription {
-    /// `Target`.
     pub target: Option<TargetDescription>,
-    /// `HealthCheckPort`.
     pub health_check_port: Option<String>,
-    /// `TargetHealth`.
     pub target_health: Option<TargetHealth>,
-    /// `AnomalyDetection`.
     pub anomaly_detection: Option<AnomalyDetection>,
-    /// `AdministrativeOverride`.
     pub administrative_override: Option<AdministrativeOverride>,
 }
 
 bind!(TargetHealthDescription, id::TARGET_HEALTH_DESCRIPTION, {
-    target: 0 "Target",
-    health_check_port: 1 "HealthCheckPort",
-    target_health: 2 "TargetHealth",
-    anomaly_detection: 3 "AnomalyDetection",
-    administrative_override: 4 "AdministrativeOverride",
+    target: 0 "Target", health_check_port: 1 "HealthCheckPort", target_health: 2 "TargetHealth",
+    anomaly_detection: 3 "AnomalyDetection", administrative_override: 4 "AdministrativeOverride",
 });
 
 /// `TrustStore` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrustStore {
-    /// `Name`.
     pub name: Option<String>,
-    /// `TrustStoreArn`.
     pub trust_store_arn: Option<String>,
-    /// `Status`.
     pub status: Option<String>,
-    /// `NumberOfCaCertificates`.
     pub number_of_ca_certificates: Option<i32>,
-    /// `TotalRevokedEntries`.
     pub total_revoked_entries: Option<i64>,
 }
 
 bind!(TrustStore, id::TRUST_STORE, {
-    name: 0 "Name",
-    trust_store_arn: 1 "TrustStoreArn",
-    status: 2 "Status",
+    name: 0 "Name", trust_store_arn: 1 "TrustStoreArn", status: 2 "Status",
     number_of_ca_certificates: 3 "NumberOfCaCertificates",
     total_revoked_entries: 4 "TotalRevokedEntries",
 });
@@ -5805,7 +5170,6 @@ bind!(TrustStore, id::TRUST_STORE, {
 /// `TrustStoreAssociation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrustStoreAssociation {
-    /// `ResourceArn`.
     pub resource_arn: Option<String>,
 }
 
@@ -5816,27 +5180,20 @@ bind!(TrustStoreAssociation, id::TRUST_STORE_ASSOCIATION, {
 /// `TrustStoreRevocation` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrustStoreRevocation {
-    /// `TrustStoreArn`.
     pub trust_store_arn: Option<String>,
-    /// `RevocationId`.
     pub revocation_id: Option<i64>,
-    /// `RevocationType`.
     pub revocation_type: Option<String>,
-    /// `NumberOfRevokedEntries`.
     pub number_of_revoked_entries: Option<i64>,
 }
 
 bind!(TrustStoreRevocation, id::TRUST_STORE_REVOCATION, {
-    trust_store_arn: 0 "TrustStoreArn",
-    revocation_id: 1 "RevocationId",
-    revocation_type: 2 "RevocationType",
-    number_of_revoked_entries: 3 "NumberOfRevokedEntries",
+    trust_store_arn: 0 "TrustStoreArn", revocation_id: 1 "RevocationId",
+    revocation_type: 2 "RevocationType", number_of_revoked_entries: 3 "NumberOfRevokedEntries",
 });
 
 /// `UrlRewriteConfig` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UrlRewriteConfig {
-    /// `Rewrites`.
     pub rewrites: Option<Vec<RewriteConfig>>,
 }
 
@@ -5847,16 +5204,12 @@ bind!(UrlRewriteConfig, id::URL_REWRITE_CONFIG, {
 /// `ZonalCapacityReservationState` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ZonalCapacityReservationState {
-    /// `State`.
     pub state: Option<CapacityReservationStatus>,
-    /// `AvailabilityZone`.
     pub availability_zone: Option<String>,
-    /// `EffectiveCapacityUnits`.
     pub effective_capacity_units: Option<f64>,
 }
 
 bind!(ZonalCapacityReservationState, id::ZONAL_CAPACITY_RESERVATION_STATE, {
-    state: 0 "State",
-    availability_zone: 1 "AvailabilityZone",
+    state: 0 "State", availability_zone: 1 "AvailabilityZone",
     effective_capacity_units: 2 "EffectiveCapacityUnits",
 });

@@ -5,6 +5,11 @@
 //!
 //! Invariant: a structure's members are bound to the schema by index, in the order of the model.
 
+pub mod acm;
+pub mod cloudtrail;
 pub mod ec2;
 pub mod elbv2;
+pub mod iam;
+pub mod resourcegroupstaggingapi;
+pub mod shield;
 pub mod sts;

@@ -4,6 +4,8 @@
 //!
 //! Invariant: the bindings' indices are those of the schema's members.
 
+#![allow(missing_docs)]
+
 use crate::protocol::Protocol;
 #[allow(unused_imports)]
 use crate::schema::{
@@ -13,7 +15,7 @@ use crate::schema::{
 #[allow(unused_imports)]
 use crate::time::Time;
 #[allow(unused_imports)]
-use crate::value::{Sensitive, bind};
+use crate::value::{Sensitive, SensitiveBytes, bind};
 
 /// The service.
 pub static SCHEMA: Schema = Schema {
@@ -22,6 +24,8 @@ pub static SCHEMA: Schema = Schema {
     api_version: "2011-06-15",
     protocol: Protocol::AwsQuery,
     xml_namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+    target_prefix: "",
+    message_member: "message",
     shapes: SHAPES,
     operations: OPERATIONS,
     actions: ACTIONS,
@@ -29,7 +33,6 @@ pub static SCHEMA: Schema = Schema {
 };
 
 /// Places of the shapes in the schema.
-#[allow(missing_docs)]
 pub mod id {
     use crate::schema::ShapeId;
 
@@ -48,7 +51,6 @@ static ERRORS: &[ErrorFacts] = &[];
 /// An operation whose shapes are here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
-    /// `GetCallerIdentity`.
     GetCallerIdentity,
 }
 
@@ -140,16 +142,11 @@ bind!(GetCallerIdentityRequest, id::GET_CALLER_IDENTITY_REQUEST, {});
 /// `GetCallerIdentityResponse` of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetCallerIdentityResponse {
-    /// `UserId`.
     pub user_id: Option<String>,
-    /// `Account`.
     pub account: Option<String>,
-    /// `Arn`.
     pub arn: Option<String>,
 }
 
 bind!(GetCallerIdentityResponse, id::GET_CALLER_IDENTITY_RESPONSE, {
-    user_id: 0 "UserId",
-    account: 1 "Account",
-    arn: 2 "Arn",
+    user_id: 0 "UserId", account: 1 "Account", arn: 2 "Arn",
 });

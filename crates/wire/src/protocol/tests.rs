@@ -4,7 +4,9 @@
 
 use super::*;
 use crate::error::common;
-use crate::generated::{ec2, elbv2, sts};
+use crate::generated::{
+    acm, cloudtrail, ec2, elbv2, resourcegroupstaggingapi as tagging, shield, sts,
+};
 use crate::schema::ErrorFacts;
 use crate::time::Time;
 use crate::value::{FromValue, ToValue};
@@ -106,7 +108,7 @@ fn errors_of_both_protocols() {
 #[test]
 fn what_cannot_be_understood() {
     let refused = |protocol: Protocol, schema: &Schema, action: &str, body: &str| {
-        let decoded = Call::open(protocol, &post(body)).and_then(|call| {
+        let decoded = Call::open(schema, protocol, &post(body)).and_then(|call| {
             let operation = schema.operation(action).unwrap();
             call.decode(schema, operation)
         });
@@ -132,7 +134,9 @@ fn what_cannot_be_understood() {
 
 #[test]
 fn actions_that_are_not_built() {
-    let call = |protocol, body| Call::open(protocol, &post(body)).unwrap().invalid_action();
+    let call = |protocol, body| {
+        Call::open(&elbv2::SCHEMA, protocol, &post(body)).unwrap().invalid_action()
+    };
     assert_eq!(
         call(Protocol::AwsQuery, "Action=Fly&Version=2015-12-01").to_string(),
         "InvalidAction (400): Could not find operation Fly for version 2015-12-01"
@@ -170,7 +174,7 @@ fn modelled_errors_have_their_wire_codes() {
 fn operations_and_their_names() {
     assert_eq!(elbv2::Operation::ALL.len(), 51);
     assert_eq!(elbv2::SCHEMA.actions.len(), 51);
-    assert_eq!(ec2::Operation::ALL.len(), 29);
+    assert_eq!(ec2::Operation::ALL.len(), 91);
     assert_eq!(ec2::SCHEMA.actions.len(), 830);
     for operation in elbv2::Operation::ALL {
         assert_eq!(elbv2::Operation::from_name(operation.name()), Some(*operation));
@@ -192,4 +196,141 @@ fn a_structure_survives_the_tree() {
         ..Default::default()
     };
     assert_eq!(elbv2::CreateRuleInput::from_value(input.to_value()).unwrap(), input);
+}
+
+fn target<'a>(name: &'a [(&'a str, &'a [u8])], body: &'a str) -> Request<'a> {
+    Request { headers: name, ..post(body) }
+}
+
+#[test]
+fn a_json_answer_and_error() {
+    let output = cloudtrail::LookupEventsResponse {
+        events: Some(vec![cloudtrail::Event {
+            event_id: Some("a\"b".into()),
+            event_time: Some(Time { epoch_us: 1_763_828_059_567_000 }),
+            ..Default::default()
+        }]),
+        next_token: None,
+    };
+    let schema = &cloudtrail::SCHEMA;
+    let operation = cloudtrail::Operation::LookupEvents.facts();
+    let reply = schema.protocol.encode(schema, operation, &output.to_value(), "id-1").unwrap();
+    assert_eq!(document(&reply), r#"{"Events":[{"EventId":"a\"b","EventTime":1763828059.567}]}"#);
+    let json = ("Content-Type", "application/x-amz-json-1.1".to_owned());
+    let id = ("x-amzn-RequestId", "id-1".to_owned());
+    assert_eq!(reply.headers, [json.clone(), id.clone()]);
+
+    let error = acm::error::RESOURCE_NOT_FOUND_EXCEPTION.because("gone");
+    let reply = acm::SCHEMA.protocol.encode_error(&acm::SCHEMA, &error, "id-1");
+    assert_eq!(document(&reply), r#"{"__type":"ResourceNotFoundException","message":"gone"}"#);
+    let kind = ("x-amzn-ErrorType", "ResourceNotFoundException".to_owned());
+    assert_eq!((reply.status, reply.headers), (400, vec![json, id, kind]));
+    // The tagging service capitalises it.
+    let error = tagging::error::INVALID_PARAMETER_EXCEPTION.because("bad");
+    let reply = tagging::SCHEMA.protocol.encode_error(&tagging::SCHEMA, &error, "id");
+    assert_eq!(document(&reply), r#"{"__type":"InvalidParameterException","Message":"bad"}"#);
+    assert_eq!(shield::SCHEMA.error("InternalErrorException").unwrap().status, 500);
+}
+
+#[test]
+fn cbor_replies_say_what_they_are() {
+    let schema = &shield::SCHEMA;
+    let path = "/service/AWSShield_20160616/operation/GetSubscriptionState";
+    let request = Request { path, ..post("") };
+    let protocol = Protocol::of(schema, &request);
+    assert_eq!(protocol, Protocol::RpcV2Cbor);
+    let call = Call::open(schema, protocol, &request).unwrap();
+    assert_eq!((call.action(), call.protocol()), ("GetSubscriptionState", protocol));
+    let operation = schema.operation(call.action()).unwrap();
+    assert_eq!(call.decode(schema, operation), Ok(Value::Struct(Default::default())));
+    let state = Some("INACTIVE".to_owned());
+    let output = shield::GetSubscriptionStateResponse { subscription_state: state }.to_value();
+    let reply = protocol.encode(schema, operation, &output, "id").unwrap();
+    assert_eq!(reply.body, b"\xa1\x71SubscriptionState\x68INACTIVE");
+    assert!(reply.headers.contains(&("smithy-protocol", "rpc-v2-cbor".to_owned())));
+    assert!(reply.headers.contains(&("Content-Type", "application/cbor".to_owned())));
+    let other = Request { path: "/service/Other/operation/GetSubscriptionState", ..post("") };
+    let refused = Call::open(schema, protocol, &other).unwrap_err();
+    assert_eq!(refused, DecodeError::MissingAction);
+    assert_eq!(protocol.refuse_input(&refused).facts.code, "UnknownOperationException");
+}
+
+#[test]
+fn what_json_services_cannot_understand() {
+    let header: [(&str, &[u8]); 1] =
+        [("x-amz-target", b"CertificateManager.DescribeCertificate".as_slice())];
+    let schema = &acm::SCHEMA;
+    let refused = |action: &str, body: &str| {
+        let call = Call::open(schema, schema.protocol, &target(&header, body)).unwrap();
+        let error = call.decode(schema, schema.operation(action).unwrap()).unwrap_err();
+        schema.protocol.refuse_input(&error).to_string()
+    };
+    let s = "SerializationException (400): ";
+    for (body, message) in [
+        ("{", "unexpected input at byte 1"),
+        ("[]", "Start of structure or map is expected."),
+        (r#"{"CertificateArn":5}"#, "NUMBER_VALUE cannot be converted to a String"),
+        (r#"{"CertificateArn":true}"#, "TRUE_VALUE cannot be converted to a String"),
+        (r#"{"CertificateArn":[]}"#, "Start of list found where not expected"),
+        (r#"{"CertificateArn":{}}"#, "Start of structure or map found where not expected."),
+    ] {
+        assert_eq!(refused("DescribeCertificate", body), format!("{s}{message}"));
+    }
+    for (body, message) in [
+        (r#"{"MaxItems":"5"}"#, "STRING_VALUE cannot be converted to an Integer"),
+        (r#"{"MaxItems":5.5}"#, "DECIMAL_VALUE cannot be converted to an Integer"),
+        (r#"{"CertificateStatuses":"ISSUED"}"#, "Expected list or null"),
+        (r#"{"Includes":1}"#, "Expected structure or null"),
+    ] {
+        assert_eq!(refused("ListCertificates", body), format!("{s}{message}"));
+    }
+    // A private key is text in base64; what is none is not repeated to the caller.
+    assert_eq!(
+        refused("ImportCertificate", r#"{"PrivateKey":"hunter2!"}"#),
+        format!("{s}STRING_VALUE cannot be converted to a Blob")
+    );
+}
+
+#[test]
+fn json_violations_and_targets() {
+    let schema = &acm::SCHEMA;
+    let open = |name: &str| {
+        let header: [(&str, &[u8]); 1] = [("X-Amz-Target", name.as_bytes())];
+        Call::open(schema, schema.protocol, &target(&header, r#"{"Unknown":[1,{}],"a":null}"#))
+            .map(|call| (call.action().to_owned(), call.invalid_action().to_string()))
+    };
+    assert_eq!(
+        open("CertificateManager.Fly"),
+        Ok(("Fly".into(), "UnknownOperationException (400): Unknown operation: Fly".into()))
+    );
+    for wrong in ["", "Fly", "Other.Fly", "CertificateManager."] {
+        assert_eq!(open(wrong), Err(DecodeError::MissingAction), "{wrong}");
+    }
+    let header: [(&str, &[u8]); 1] =
+        [("X-Amz-Target", b"CertificateManager.DescribeCertificate".as_slice())];
+    let request = target(&header, r#"{"Unknown":[1,{}],"CertificateArn":null}"#);
+    let call = Call::open(schema, schema.protocol, &request).unwrap();
+    let operation = schema.operation("DescribeCertificate").unwrap();
+    let input = call.decode(schema, operation).unwrap();
+    let violations = validate::validate(schema, operation.input.unwrap(), &input);
+    assert_eq!(
+        schema.protocol.refuse_violations(&violations).unwrap().to_string(),
+        "ValidationException (400): 1 validation error detected: Value null at 'certificateArn' \
+         failed to satisfy constraint: Member must not be null"
+    );
+}
+
+#[test]
+fn secret_bytes_are_not_shown() {
+    let header: [(&str, &[u8]); 1] =
+        [("X-Amz-Target", b"CertificateManager.ImportCertificate".as_slice())];
+    let request = target(&header, r#"{"Certificate":"YQ==","PrivateKey":"c2VjcmV0"}"#);
+    let call = Call::open(&acm::SCHEMA, acm::SCHEMA.protocol, &request).unwrap();
+    let operation = acm::Operation::ImportCertificate.facts();
+    let value = call.decode(&acm::SCHEMA, operation).unwrap();
+    let shown = format!("{value:?} {call:?}");
+    assert!(!shown.contains("c2VjcmV0") && !shown.contains("115, 101"), "{shown}");
+    let input = acm::ImportCertificateRequest::from_value(value).unwrap();
+    assert_eq!(input.private_key.as_ref().unwrap().expose(), b"secret");
+    assert!(!format!("{input:?}").contains("115, 101"));
 }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod documents;
 mod fixtures;
 mod input;
 mod model;

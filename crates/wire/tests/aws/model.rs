@@ -31,6 +31,8 @@ pub fn schema(suite: &Json, protocol: Protocol) -> &'static Schema {
         api_version: leak_str(suite["metadata"]["apiVersion"].as_str().unwrap()),
         protocol,
         xml_namespace: NAMESPACE,
+        target_prefix: leak_str(suite["metadata"]["targetPrefix"].as_str().unwrap_or_default()),
+        message_member: "message",
         shapes: table.leak(),
         operations: &[],
         actions: &[],
@@ -84,7 +86,7 @@ pub fn value(schema: &Schema, shape: ShapeId, json: &Json) -> Value {
         Kind::Structure(members) => {
             let mut fields = Fields::default();
             for (index, member) in (0..).zip(members) {
-                if let Some(item) = json.get(member.name) {
+                if let Some(item) = json.get(member.name).filter(|item| !item.is_null()) {
                     fields.set(index, value(schema, member.shape, item));
                 }
             }

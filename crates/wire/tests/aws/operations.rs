@@ -8,17 +8,23 @@
 use std::collections::BTreeMap;
 
 use weir_wire::base64;
-use weir_wire::generated::{ec2, elbv2, sts};
+use weir_wire::document::{Document, cbor, json};
+use weir_wire::generated::{
+    acm, cloudtrail, ec2, elbv2, iam, resourcegroupstaggingapi as tagging, shield, sts,
+};
 use weir_wire::protocol::{Call, Protocol};
 use weir_wire::request::Request;
-use weir_wire::schema::{Kind, Member, Schema, ShapeId};
+use weir_wire::schema::{Kind, Member, OperationFacts, Schema, ShapeId};
 use weir_wire::time::Time;
 use weir_wire::validate::validate;
-use weir_wire::value::{Fields, Sensitive, Value};
+use weir_wire::value::{Fields, Sensitive, SensitiveBytes, Value};
 
 use crate::xml;
 
-const SERVICES: [&Schema; 3] = [&elbv2::SCHEMA, &ec2::SCHEMA, &sts::SCHEMA];
+const SERVICES: [&Schema; 4] = [&elbv2::SCHEMA, &ec2::SCHEMA, &sts::SCHEMA, &iam::SCHEMA];
+
+const DOCUMENT_SERVICES: [&Schema; 4] =
+    [&acm::SCHEMA, &cloudtrail::SCHEMA, &tagging::SCHEMA, &shield::SCHEMA];
 
 #[test]
 fn every_input_survives_the_wire() {
@@ -38,7 +44,7 @@ fn every_input_survives_the_wire() {
                 headers: &[],
                 body: body.as_bytes(),
             };
-            let call = Call::open(schema.protocol, &request).unwrap();
+            let call = Call::open(schema, schema.protocol, &request).unwrap();
             let received = call.decode(schema, operation);
             assert_eq!(received.as_ref(), Ok(&sent), "{}", operation.name);
             // It must end; what it says is another test's matter.
@@ -65,6 +71,44 @@ fn every_output_can_be_written() {
     }
 }
 
+/// A reply's body is read as a request's, so inputs and outputs are both tried in both directions.
+#[test]
+fn every_document_survives_the_wire() {
+    for schema in DOCUMENT_SERVICES {
+        for operation in schema.operations {
+            for shape in operation.input.into_iter().chain(operation.output) {
+                let sent = sample(schema, shape);
+                let both = OperationFacts { input: Some(shape), output: Some(shape), ..*operation };
+                for protocol in [schema.protocol, Protocol::RpcV2Cbor] {
+                    assert_eq!(pass(schema, protocol, &both, &sent), sent, "{}", operation.name);
+                }
+            }
+        }
+    }
+}
+
+fn pass(schema: &Schema, protocol: Protocol, operation: &OperationFacts, sent: &Value) -> Value {
+    let reply = protocol.encode(schema, operation, sent, "id").unwrap();
+    let parsed = match protocol {
+        Protocol::RpcV2Cbor => cbor::parse(&reply.body),
+        _ => json::parse(&reply.body),
+    };
+    assert!(matches!(parsed, Ok(Document::Map(_))), "{}", operation.name);
+    let path = match protocol {
+        Protocol::RpcV2Cbor => {
+            format!("/service/{}/operation/{}", schema.target_prefix, operation.name)
+        }
+        _ => "/".to_owned(),
+    };
+    let target = format!("{}.{}", schema.target_prefix, operation.name);
+    let headers: [(&str, &[u8]); 1] = [("X-Amz-Target", target.as_bytes())];
+    let request =
+        Request { method: "POST", path: &path, query: "", headers: &headers, body: &reply.body };
+    assert_eq!(Protocol::of(schema, &request), protocol);
+    let call = Call::open(schema, protocol, &request).unwrap();
+    call.decode(schema, operation).unwrap()
+}
+
 fn sample(schema: &Schema, id: ShapeId) -> Value {
     let shape = schema.shape(id);
     match shape.kind {
@@ -73,6 +117,7 @@ fn sample(schema: &Schema, id: ShapeId) -> Value {
         Kind::Double => Value::F64(0.5),
         Kind::String(_) if shape.sensitive => Value::Sensitive(Sensitive::new("s & t")),
         Kind::String(_) => Value::Str("a b+c=d&é%".into()),
+        Kind::Blob if shape.sensitive => Value::SensitiveBytes(SensitiveBytes::new([0, 7])),
         Kind::Blob => Value::Bytes(vec![0, 255, 62]),
         Kind::Timestamp(_) => Value::Time(Time { epoch_us: 1_500_000 }),
         Kind::List(list) => Value::List(vec![sample(schema, list.member.shape); 2]),
@@ -108,12 +153,12 @@ impl Form {
 
     fn name(&self, member: &Member) -> String {
         match (self.schema.protocol, member.query_name) {
-            (Protocol::AwsQuery, _) => member.wire_name().to_owned(),
             (Protocol::Ec2Query, Some(name)) => name.to_owned(),
             (Protocol::Ec2Query, None) => {
                 let (first, rest) = member.wire_name().split_at(1);
                 first.to_uppercase() + rest
             }
+            _ => member.wire_name().to_owned(),
         }
     }
 
@@ -136,6 +181,9 @@ impl Form {
             (_, Value::I64(number)) => self.scalar(name, &number.to_string()),
             (_, Value::F64(number)) => self.scalar(name, &number.to_string()),
             (_, Value::Bytes(bytes)) => self.scalar(name, &base64::encode(bytes)),
+            (_, Value::SensitiveBytes(bytes)) => {
+                self.scalar(name, &base64::encode(bytes.expose()));
+            }
             (_, Value::Time(time)) => self.scalar(name, &time.iso8601()),
             (_, text) => self.scalar(name, text.text().unwrap()),
         }

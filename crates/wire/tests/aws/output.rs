@@ -80,7 +80,7 @@ fn strip_request_id(ours: &mut Element, protocol: Protocol) {
             assert_eq!(metadata.child_text("RequestId"), Some("id"));
             ours.remove("ResponseMetadata");
         }
-        Protocol::Ec2Query => {
+        _ => {
             assert_eq!(ours.child_text("requestId"), Some("id"));
             ours.remove("requestId");
         }

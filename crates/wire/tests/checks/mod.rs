@@ -3,8 +3,9 @@
 //!
 //! Invariant: decoding is total; nothing unsigned is ever verified.
 
+use weir_wire::document::{cbor, json};
 use weir_wire::form::Form;
-use weir_wire::generated::elbv2;
+use weir_wire::generated::{acm, elbv2, resourcegroupstaggingapi as tagging};
 use weir_wire::http1::{RequestHead, Scan, Status, request};
 use weir_wire::protocol::{Call, Protocol};
 use weir_wire::request::Request;
@@ -21,9 +22,38 @@ pub fn query(data: &[u8]) {
     let _ = form.numbered(form.root());
     for protocol in [Protocol::AwsQuery, Protocol::Ec2Query] {
         let request = Request { method: "POST", path: "/", query: "", headers: &[], body: data };
-        let Ok(call) = Call::open(protocol, &request) else { continue };
+        let Ok(call) = Call::open(&elbv2::SCHEMA, protocol, &request) else { continue };
         if let Some(operation) = elbv2::Operation::from_name(call.action()) {
             let _ = call.decode(&elbv2::SCHEMA, operation.facts());
+        }
+    }
+}
+
+/// A JSON body, or a CBOR body: what is read is written and read again the same, and decodes as the
+/// input of every operation or is refused.
+pub fn document(data: &[u8]) {
+    for (protocol, parse, write) in [
+        (Protocol::AwsJson11, json::parse as fn(&[u8]) -> _, json::write as fn(&_) -> _),
+        (Protocol::RpcV2Cbor, cbor::parse, cbor::write),
+    ] {
+        if let Ok(document) = parse(data) {
+            let written = write(&document);
+            let again = parse(&written).expect("what is written can be read");
+            // Compared as bytes, because NaN is not equal to itself.
+            assert_eq!(write(&again), written);
+        }
+        for schema in [&acm::SCHEMA, &tagging::SCHEMA] {
+            for operation in schema.operations {
+                let target = format!("{}.{}", schema.target_prefix, operation.name);
+                let headers: [(&str, &[u8]); 1] = [("x-amz-target", target.as_bytes())];
+                let path =
+                    format!("/service/{}/operation/{}", schema.target_prefix, operation.name);
+                let path = if protocol == Protocol::RpcV2Cbor { &path } else { "/" };
+                let request =
+                    Request { method: "POST", path, query: "", headers: &headers, body: data };
+                let call = Call::open(schema, protocol, &request).expect("it names an operation");
+                let _ = call.decode(schema, operation);
+            }
         }
     }
 }

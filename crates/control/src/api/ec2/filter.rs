@@ -5,6 +5,7 @@
 
 use weir_wire::error::ApiError;
 use weir_wire::generated::ec2 as api;
+use weir_wire::schema::ErrorFacts;
 
 use super::super::limits;
 use super::invalid;
@@ -22,7 +23,8 @@ impl Filters {
     /// `tag-value` are known to all.
     ///
     /// # Errors
-    /// `InvalidParameterValue` for an unknown name, or too many filters or values.
+    /// `InvalidParameterValue` for an unknown name or too many filters, `FilterLimitExceeded` for
+    /// too many values.
     pub fn new(given: Option<Vec<api::Filter>>, known: &[&str]) -> Result<Self, ApiError> {
         let given = given.unwrap_or_default();
         if given.len() > limits::EC2_FILTERS_MAX {
@@ -38,7 +40,7 @@ impl Filters {
             let values = filter.values.unwrap_or_default();
             if values.len() > limits::EC2_FILTER_VALUES_MAX {
                 let limit = limits::EC2_FILTER_VALUES_MAX;
-                return Err(invalid(format!(
+                return Err(ErrorFacts::sender("FilterLimitExceeded", 400).because(format!(
                     "The maximum number of filter values specified on a single call is {limit}"
                 )));
             }

@@ -12,6 +12,7 @@ use weir_wire::schema::ErrorFacts;
 
 use super::super::call::Call;
 use super::filter::{Filters, flag, text};
+use super::instance_attribute::burstable;
 use super::network::wanted;
 use super::page::page;
 
@@ -106,6 +107,7 @@ pub fn instance_types(
         names.retain(|name| asked.contains(name));
     }
     let shape = |name: String| api::InstanceTypeInfo {
+        burstable_performance_supported: Some(burstable(&name).is_some()),
         instance_type: Some(name),
         current_generation: Some(true),
         ..Default::default()

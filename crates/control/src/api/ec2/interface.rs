@@ -1,34 +1,40 @@
-//! Network interfaces: derived, one per load balancer zone and one per instance.
+//! Network interfaces: one per load balancer zone, one per instance, and those somebody made.
 //!
 //! Terraform waits for those of a load balancer to vanish after its deletion; people find the
 //! load balancer's addresses here.
 //!
-//! Invariant: an interface exists exactly as long as the record that it is derived from; the
-//! interfaces of terminated instances are gone.
+//! Invariant: a derived interface exists exactly as long as the record that it is derived from;
+//! the interfaces of terminated instances are gone.
 // spec: control-plane §3.1 EC2 subset (114 of 830 actions, 966 shapes, 256 KB of model)
 
 use std::net::IpAddr;
 
-use weir_core::catalog::Catalog;
+use weir_core::catalog::{Catalog, Holder, Interface, InventoryRefusal, PublicAssociation};
 use weir_core::resource::{
-    Instance, InstanceState, InterfaceId, LoadBalancer, LoadBalancerZone, SecurityGroupId,
+    Instance, InterfaceAttachment, LoadBalancer, LoadBalancerKind, SecurityGroupId,
 };
 use weir_wire::error::ApiError;
 use weir_wire::generated::ec2 as api;
 use weir_wire::time::Time;
 
 use super::super::call::Call;
+use super::dns::{private_name, public_name};
 use super::filter::{Filters, flag, number, text};
 use super::network::wanted;
 use super::page::page;
-use super::{digits, not_found};
+use super::{digits, tags};
 
-/// Owner and requester of a load balancer's interfaces.
+/// Requester of a load balancer's interfaces, and owner of an application load balancer's.
 const ELB: &str = "amazon-elb";
+/// Owner of the other types' interfaces.
+const AWS: &str = "amazon-aws";
 const FILTERS: &[&str] = &[
+    "addresses.association.allocation-id",
+    "addresses.association.association-id",
     "addresses.association.owner-id",
     "addresses.association.public-ip",
     "addresses.primary",
+    "addresses.private-dns-name",
     "addresses.private-ip-address",
     "association.allocation-id",
     "association.association-id",
@@ -41,6 +47,7 @@ const FILTERS: &[&str] = &[
     "attachment.device-index",
     "attachment.instance-id",
     "attachment.instance-owner-id",
+    "attachment.nat-gateway-id",
     "attachment.status",
     "availability-zone",
     "availability-zone-id",
@@ -51,6 +58,8 @@ const FILTERS: &[&str] = &[
     "ipv6-addresses.ipv6-address",
     "mac-address",
     "network-interface-id",
+    "operator.managed",
+    "operator.principal",
     "owner-id",
     "private-dns-name",
     "private-ip-address",
@@ -68,17 +77,13 @@ pub fn describe(
     input: api::DescribeNetworkInterfacesRequest,
 ) -> Result<api::DescribeNetworkInterfacesResult, ApiError> {
     let filters = Filters::new(input.filters, FILTERS)?;
-    let mut found = call.read(|catalog| Ok(all(call, catalog, &filters)))?;
+    let mut found: Vec<api::NetworkInterface> =
+        call.read(|catalog| match wanted(input.network_interface_ids) {
+            Some(ids) => named(call, catalog, ids),
+            None => Ok(candidates(call, catalog, &filters)),
+        })?;
     found.sort_by(|a, b| a.network_interface_id.cmp(&b.network_interface_id));
-    if let Some(ids) = wanted(input.network_interface_ids) {
-        let known = |id: &String| {
-            found.binary_search_by(|one| one.network_interface_id.as_ref().cmp(&Some(id))).is_ok()
-        };
-        if let Some(id) = ids.iter().find(|id| !known(id)) {
-            return Err(not_found("InvalidNetworkInterfaceID.NotFound", "networkInterface", id));
-        }
-        found.retain(|one| one.network_interface_id.as_ref().is_some_and(|id| ids.contains(id)));
-    }
+    found.dedup_by(|a, b| a.network_interface_id == b.network_interface_id);
     found.retain(|one| {
         filters.admit(one.tag_set.as_deref().unwrap_or_default(), |name| values(one, name))
     });
@@ -87,76 +92,198 @@ pub fn describe(
     Ok(api::DescribeNetworkInterfacesResult { network_interfaces: Some(interfaces), next_token })
 }
 
-/// Every interface that may pass. People and Terraform ask for the description of one load
-/// balancer; with a thousand of them the others need not be built.
-fn all(call: &Call, catalog: &Catalog, filters: &Filters) -> Vec<api::NetworkInterface> {
+/// `DescribeNetworkInterfaceAttribute`.
+pub fn attribute(
+    call: &Call,
+    input: api::DescribeNetworkInterfaceAttributeRequest,
+) -> Result<api::DescribeNetworkInterfaceAttributeResult, ApiError> {
+    let id = input.network_interface_id.unwrap_or_default();
+    let one = one(call, &id)?;
+    let result = api::DescribeNetworkInterfaceAttributeResult {
+        network_interface_id: Some(id),
+        ..Default::default()
+    };
+    Ok(match input.attribute.as_deref() {
+        Some("attachment") => {
+            api::DescribeNetworkInterfaceAttributeResult { attachment: one.attachment, ..result }
+        }
+        Some("groupSet") => {
+            api::DescribeNetworkInterfaceAttributeResult { groups: one.groups, ..result }
+        }
+        Some("sourceDestCheck") => {
+            let check = api::AttributeBooleanValue { value: one.source_dest_check };
+            api::DescribeNetworkInterfaceAttributeResult {
+                source_dest_check: Some(check),
+                ..result
+            }
+        }
+        Some("associatePublicIpAddress") => api::DescribeNetworkInterfaceAttributeResult {
+            associate_public_ip_address: Some(one.association.is_some()),
+            ..result
+        },
+        // AWS asks for an attribute; the description is what comes without one.
+        _ => {
+            let description = api::AttributeValue { value: one.description };
+            api::DescribeNetworkInterfaceAttributeResult {
+                description: Some(description),
+                ..result
+            }
+        }
+    })
+}
+
+/// The interface of this id, told.
+///
+/// # Errors
+/// `InvalidNetworkInterfaceID.NotFound`.
+pub fn one(call: &Call, id: &str) -> Result<api::NetworkInterface, ApiError> {
+    let found = call.read(|catalog| named(call, catalog, vec![id.to_owned()]))?;
+    found.into_iter().next().ok_or_else(|| call.bug(&"a named interface is not there"))
+}
+
+// === selection ===
+
+type Told = Result<Vec<api::NetworkInterface>, weir_core::catalog::Refusal>;
+
+fn named(call: &Call, catalog: &Catalog, ids: Vec<String>) -> Told {
+    let find = |id: String| {
+        if !id.starts_with("eni-") {
+            return Err(InventoryRefusal::InterfaceMalformed { id }.into());
+        }
+        let found = catalog.interface(&id).filter(|one| *one.region == call.facts.region);
+        match found {
+            Some(found) => Ok(shape(call, catalog, &found)),
+            None => Err(InventoryRefusal::InterfaceNotFound { id }.into()),
+        }
+    };
+    ids.into_iter().map(find).collect()
+}
+
+/// Every interface that may pass the filters that can be looked up rather than matched.
+fn candidates(call: &Call, catalog: &Catalog, filters: &Filters) -> Vec<api::NetworkInterface> {
     let region = &call.facts.region;
+    if let Some(ids) = filters.exact("network-interface-id") {
+        let found = ids.iter().filter_map(|id| catalog.interface(id));
+        let own = found.filter(|one| one.region == region);
+        return own.map(|one| shape(call, catalog, &one)).collect();
+    }
     let asked = filters.exact("description");
     let may_pass = |description: &str| asked.is_none_or(|all| all.iter().any(|d| d == description));
-    let balancers = catalog.load_balancers_in(region);
-    let of_balancers = balancers
-        .filter(|lb| may_pass(&description(lb)))
-        .flat_map(|lb| lb.zones.iter().map(|zone| of_zone(call, catalog, lb, zone)));
-    let alive = |instance: &&Instance| instance.state != InstanceState::Terminated;
-    let instances = catalog.instances_in(region).filter(alive).filter(|_| may_pass(""));
-    of_balancers.chain(instances.map(|instance| of_instance(call, catalog, instance))).collect()
+    let found = catalog.interfaces_described(region, may_pass);
+    found.iter().map(|one| shape(call, catalog, one)).collect()
 }
 
-/// `ELB app/<name>/<id>`.
-fn description(lb: &LoadBalancer) -> String {
-    format!("ELB {}", lb.arn.log_name())
-}
+// === shapes ===
 
-/// The interface of a load balancer in one zone.
-fn of_zone(
-    call: &Call,
-    catalog: &Catalog,
-    lb: &LoadBalancer,
-    zone: &LoadBalancerZone,
-) -> api::NetworkInterface {
-    let attachment = api::NetworkInterfaceAttachment {
-        attachment_id: Some(format!("ela-attach-{}", digits(zone.interface.as_str()))),
-        delete_on_termination: Some(false),
-        device_index: Some(1),
-        instance_owner_id: Some(ELB.to_owned()),
-        status: Some("attached".to_owned()),
+/// An interface in EC2's words.
+pub fn shape(call: &Call, catalog: &Catalog, one: &Interface<'_>) -> api::NetworkInterface {
+    let association = one.public.as_ref().map(|public| association(call, public));
+    let attachment = attachment(call, one);
+    let requester_managed = matches!(one.holder, Holder::LoadBalancer(_));
+    let private_dns_name = private_name(one.region, one.address);
+    let used = attachment.is_some();
+    let public_dns_name = association.as_ref().and_then(|a| a.public_dns_name.clone());
+    let address = |ip: IpAddr, primary: bool| api::NetworkInterfacePrivateIpAddress {
+        association: association.clone().filter(|_| primary),
+        primary: Some(primary),
+        private_dns_name: private_name(one.region, ip),
+        private_ip_address: Some(ip.to_string()),
+    };
+    let more = one.secondary.iter().map(|ip| address(*ip, false));
+    let addresses = std::iter::once(address(one.address, true)).chain(more).collect();
+    let ipv6 = |ip: &std::net::Ipv6Addr| api::NetworkInterfaceIpv6Address {
+        ipv6_address: Some(ip.to_string()),
         ..Default::default()
     };
     api::NetworkInterface {
-        attachment: Some(attachment),
-        availability_zone: Some(zone.zone.to_string()),
-        availability_zone_id: catalog.subnet(&zone.subnet).map(|subnet| subnet.zone_id.clone()),
-        description: Some(description(lb)),
-        requester_id: Some(ELB.to_owned()),
-        requester_managed: Some(true),
-        subnet_id: Some(zone.subnet.to_string()),
-        vpc_id: Some(lb.vpc.to_string()),
-        ..common(call, catalog, &zone.interface, zone.address, &lb.security_groups)
+        association,
+        attachment,
+        availability_zone: Some(one.zone.to_string()),
+        availability_zone_id: catalog.subnet(one.subnet).map(|subnet| subnet.zone_id.clone()),
+        description: Some(one.description()),
+        groups: Some(groups(catalog, one.security_groups)),
+        interface_type: Some(one.kind().to_owned()),
+        ipv6_address: one.ipv6.first().map(ToString::to_string),
+        ipv6_addresses: Some(one.ipv6.iter().map(ipv6).collect()),
+        mac_address: Some(mac(one.address)),
+        network_interface_id: Some(one.id.to_string()),
+        owner_id: Some(call.facts.account.to_string()),
+        private_dns_name,
+        public_dns_name,
+        private_ip_address: Some(one.address.to_string()),
+        private_ip_addresses: Some(addresses),
+        requester_id: requester_managed.then(|| ELB.to_owned()),
+        requester_managed: Some(requester_managed),
+        source_dest_check: Some(one.source_dest_check()),
+        status: Some(if used { "in-use" } else { "available" }.to_owned()),
+        subnet_id: Some(one.subnet.to_string()),
+        tag_set: Some(tags(one.tags)),
+        vpc_id: Some(one.vpc.to_string()),
+        ..Default::default()
     }
 }
 
-/// The primary interface of an instance.
-fn of_instance(call: &Call, catalog: &Catalog, instance: &Instance) -> api::NetworkInterface {
-    let attachment = api::NetworkInterfaceAttachment {
-        attach_time: Some(Time { epoch_us: instance.launched_ms.saturating_mul(1_000) }),
-        attachment_id: Some(attachment_id(instance)),
-        delete_on_termination: Some(true),
-        device_index: Some(0),
-        instance_id: Some(instance.id.to_string()),
+fn association(call: &Call, public: &PublicAssociation<'_>) -> api::NetworkInterfaceAssociation {
+    let owner = match public.allocation {
+        Some(_) => call.facts.account.to_string(),
+        None => ELB.to_owned(),
+    };
+    let domain = &call.authority().settings().catalog.domain;
+    api::NetworkInterfaceAssociation {
+        allocation_id: public.allocation.map(ToString::to_string),
+        association_id: public.association.clone(),
+        ip_owner_id: Some(owner),
+        public_dns_name: Some(public_name(&call.facts.region, domain, public.address)),
+        public_ip: Some(public.address.to_string()),
+        ..Default::default()
+    }
+}
+
+fn attachment(call: &Call, one: &Interface<'_>) -> Option<api::NetworkInterfaceAttachment> {
+    match one.holder {
+        Holder::LoadBalancer(lb) => Some(api::NetworkInterfaceAttachment {
+            attachment_id: Some(format!("ela-attach-{}", digits(one.id.as_str()))),
+            delete_on_termination: Some(false),
+            device_index: Some(1),
+            instance_owner_id: Some(owner_of(lb).to_owned()),
+            status: Some("attached".to_owned()),
+            ..Default::default()
+        }),
+        Holder::Instance(instance) => Some(api::NetworkInterfaceAttachment {
+            attach_time: Some(at(instance.launched_ms)),
+            attachment_id: Some(attachment_id(instance)),
+            delete_on_termination: Some(true),
+            device_index: Some(0),
+            network_card_index: Some(0),
+            instance_id: Some(instance.id.to_string()),
+            instance_owner_id: Some(call.facts.account.to_string()),
+            status: Some("attached".to_owned()),
+            ..Default::default()
+        }),
+        Holder::Caller(made) => made.attachment.as_ref().map(|own| attachment_made(call, own)),
+    }
+}
+
+fn attachment_made(call: &Call, own: &InterfaceAttachment) -> api::NetworkInterfaceAttachment {
+    api::NetworkInterfaceAttachment {
+        attach_time: Some(at(own.attached_ms)),
+        attachment_id: Some(own.id.clone()),
+        delete_on_termination: Some(own.delete_on_termination),
+        device_index: Some(own.device_index),
+        network_card_index: Some(0),
+        instance_id: Some(own.instance.to_string()),
         instance_owner_id: Some(call.facts.account.to_string()),
         status: Some("attached".to_owned()),
         ..Default::default()
-    };
-    let (interface, address) = (&instance.interface, instance.private_address);
-    api::NetworkInterface {
-        attachment: Some(attachment),
-        availability_zone: Some(instance.zone.to_string()),
-        availability_zone_id: catalog.subnet(&instance.subnet).map(|s| s.zone_id.clone()),
-        description: Some(String::new()),
-        requester_managed: Some(false),
-        subnet_id: Some(instance.subnet.to_string()),
-        vpc_id: Some(instance.vpc.to_string()),
-        ..common(call, catalog, interface, address, &instance.security_groups)
+    }
+}
+
+/// Whom Terraform asks for after a deletion.
+// spec: control-plane §3.1 EC2 subset (114 of 830 actions, 966 shapes, 256 KB of model)
+pub fn owner_of(lb: &LoadBalancer) -> &'static str {
+    match lb.kind {
+        LoadBalancerKind::Application => ELB,
+        LoadBalancerKind::Network | LoadBalancerKind::Gateway => AWS,
     }
 }
 
@@ -165,32 +292,9 @@ pub fn attachment_id(instance: &Instance) -> String {
     format!("eni-attach-{}", digits(instance.interface.as_str()))
 }
 
-fn common(
-    call: &Call,
-    catalog: &Catalog,
-    interface: &InterfaceId,
-    address: IpAddr,
-    security_groups: &[SecurityGroupId],
-) -> api::NetworkInterface {
-    let private = api::NetworkInterfacePrivateIpAddress {
-        primary: Some(true),
-        private_ip_address: Some(address.to_string()),
-        ..Default::default()
-    };
-    api::NetworkInterface {
-        groups: Some(groups(catalog, security_groups)),
-        interface_type: Some("interface".to_owned()),
-        ipv6_addresses: Some(Vec::new()),
-        mac_address: Some(mac(address)),
-        network_interface_id: Some(interface.to_string()),
-        owner_id: Some(call.facts.account.to_string()),
-        private_ip_address: Some(address.to_string()),
-        private_ip_addresses: Some(vec![private]),
-        source_dest_check: Some(true),
-        status: Some("in-use".to_owned()),
-        tag_set: Some(Vec::new()),
-        ..Default::default()
-    }
+/// Milliseconds since the epoch as an instant.
+pub fn at(ms: i64) -> Time {
+    Time { epoch_us: ms.saturating_mul(1_000) }
 }
 
 /// Ids and names of security groups.
@@ -216,29 +320,56 @@ pub fn mac(address: IpAddr) -> String {
     format!("02:00:{}", tail.join(":"))
 }
 
+// === filters ===
+
 fn values(one: &api::NetworkInterface, name: &str) -> Vec<String> {
     let groups = one.groups.iter().flatten();
     if let Some(name) = name.strip_prefix("attachment.") {
         return one.attachment.as_ref().map(|a| attachment_values(a, name)).unwrap_or_default();
     }
+    let associated = name.strip_prefix("addresses.").unwrap_or(name);
+    if let Some(name) = associated.strip_prefix("association.") {
+        return one.association.as_ref().map(|a| association_values(a, name)).unwrap_or_default();
+    }
+    let addresses = one.private_ip_addresses.iter().flatten();
     match name {
-        "addresses.primary" => vec!["true".to_owned()],
-        "addresses.private-ip-address" | "private-ip-address" => text(&one.private_ip_address),
+        "addresses.primary" => addresses.flat_map(|a| flag(a.primary)).collect(),
+        "addresses.private-dns-name" => addresses.flat_map(|a| text(&a.private_dns_name)).collect(),
+        "addresses.private-ip-address" => {
+            addresses.flat_map(|a| text(&a.private_ip_address)).collect()
+        }
         "availability-zone" => text(&one.availability_zone),
         "availability-zone-id" => text(&one.availability_zone_id),
         "description" => text(&one.description),
         "group-id" => groups.flat_map(|group| text(&group.group_id)).collect(),
         "group-name" => groups.flat_map(|group| text(&group.group_name)).collect(),
         "interface-type" => text(&one.interface_type),
+        "ipv6-addresses.ipv6-address" => {
+            one.ipv6_addresses.iter().flatten().flat_map(|a| text(&a.ipv6_address)).collect()
+        }
         "mac-address" => text(&one.mac_address),
         "network-interface-id" => text(&one.network_interface_id),
+        "operator.managed" => vec!["false".to_owned()],
         "owner-id" => text(&one.owner_id),
+        "private-dns-name" => text(&one.private_dns_name),
+        "private-ip-address" => text(&one.private_ip_address),
         "requester-id" => text(&one.requester_id),
         "requester-managed" => flag(one.requester_managed),
         "source-dest-check" => flag(one.source_dest_check),
         "status" => text(&one.status),
         "subnet-id" => text(&one.subnet_id),
         "vpc-id" => text(&one.vpc_id),
+        _ => Vec::new(),
+    }
+}
+
+fn association_values(own: &api::NetworkInterfaceAssociation, name: &str) -> Vec<String> {
+    match name {
+        "allocation-id" => text(&own.allocation_id),
+        "association-id" => text(&own.association_id),
+        "ip-owner-id" | "owner-id" => text(&own.ip_owner_id),
+        "public-dns-name" => text(&own.public_dns_name),
+        "public-ip" => text(&own.public_ip),
         _ => Vec::new(),
     }
 }

@@ -17,7 +17,21 @@ pub fn page<T>(
     token: Option<String>,
     key: impl Fn(&T) -> String,
 ) -> Result<(Vec<T>, Option<String>), ApiError> {
-    let size = size(max_results)?;
+    page_from(limits::EC2_PAGE_SIZE_MIN, items, max_results, token, key)
+}
+
+/// The same for an action whose pages may be smaller than most: `low` is its bound.
+///
+/// # Errors
+/// `InvalidParameterValue` when `MaxResults` is out of bounds.
+pub fn page_from<T>(
+    low: i32,
+    items: Vec<T>,
+    max_results: Option<i32>,
+    token: Option<String>,
+    key: impl Fn(&T) -> String,
+) -> Result<(Vec<T>, Option<String>), ApiError> {
+    let size = size(low, max_results)?;
     let skipped = match token.as_deref() {
         Some(token) if !token.is_empty() => {
             items.partition_point(|item| key(item).as_str() <= token)
@@ -30,8 +44,8 @@ pub fn page<T>(
     Ok((page, next))
 }
 
-fn size(max_results: Option<i32>) -> Result<usize, ApiError> {
-    let (low, high) = (limits::EC2_PAGE_SIZE_MIN, limits::EC2_PAGE_SIZE_MAX);
+fn size(low: i32, max_results: Option<i32>) -> Result<usize, ApiError> {
+    let high = limits::EC2_PAGE_SIZE_MAX;
     match max_results {
         None => Ok(limits::EC2_PAGE_SIZE_DEFAULT),
         Some(size) if size < low => Err(invalid(format!(
@@ -61,5 +75,8 @@ mod tests {
     fn too_small_a_page_is_refused() {
         assert!(page(vec![1], Some(4), None, i32::to_string).is_err());
         assert!(page(vec![1], Some(5_000), None, i32::to_string).is_ok());
+        let (one, next) = page_from(1, vec![1, 2], Some(1), None, i32::to_string).unwrap();
+        assert_eq!((one, next.as_deref()), (vec![1], Some("1")));
+        assert!(page_from(1, vec![1], Some(0), None, i32::to_string).is_err());
     }
 }

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use weir_core::catalog::command::{
-    PeerInput, PeerName, PermissionInput, PermissionsInput, SecurityGroupName,
+    Pairs, PeerInput, PeerName, PermissionInput, PermissionsInput, RuleDescriptionsUpdate,
+    RuleUpdate, SecurityGroupName, SecurityGroupRulesModify,
 };
 use weir_core::catalog::{Catalog, Command, Decision, ResourceKey};
 use weir_core::resource::{SecurityGroup, SecurityGroupId};
@@ -36,7 +37,7 @@ pub async fn authorize_ingress(
     call: &Call,
     input: api::AuthorizeSecurityGroupIngressRequest,
 ) -> Result<api::AuthorizeSecurityGroupIngressResult, ApiError> {
-    refuse_rule_tags(input.tag_specifications)?;
+    let tags = tags_for(input.tag_specifications, "security-group-rule", &[])?;
     let flat = Flat {
         group_id: input.group_id,
         group_name: input.group_name,
@@ -46,7 +47,7 @@ pub async fn authorize_ingress(
         cidr_ip: input.cidr_ip,
         source_group: input.source_security_group_name,
     };
-    let command = permissions(call, flat, input.ip_permissions, None);
+    let command = permissions(call, flat, input.ip_permissions, None, tags);
     let decision = call.submit(Command::IngressAuthorize(command)).await?;
     let rules = told(&rules_after(call, &decision)?, &decision.rule_ids);
     Ok(api::AuthorizeSecurityGroupIngressResult {
@@ -60,7 +61,7 @@ pub async fn authorize_egress(
     call: &Call,
     input: api::AuthorizeSecurityGroupEgressRequest,
 ) -> Result<api::AuthorizeSecurityGroupEgressResult, ApiError> {
-    refuse_rule_tags(input.tag_specifications)?;
+    let tags = tags_for(input.tag_specifications, "security-group-rule", &[])?;
     let flat = Flat {
         group_id: input.group_id,
         group_name: None,
@@ -70,7 +71,7 @@ pub async fn authorize_egress(
         cidr_ip: input.cidr_ip,
         source_group: input.source_security_group_name,
     };
-    let command = permissions(call, flat, input.ip_permissions, None);
+    let command = permissions(call, flat, input.ip_permissions, None, tags);
     let decision = call.submit(Command::EgressAuthorize(command)).await?;
     let rules = told(&rules_after(call, &decision)?, &decision.rule_ids);
     Ok(api::AuthorizeSecurityGroupEgressResult {
@@ -93,7 +94,8 @@ pub async fn revoke_ingress(
         cidr_ip: input.cidr_ip,
         source_group: input.source_security_group_name,
     };
-    let command = permissions(call, flat, input.ip_permissions, input.security_group_rule_ids);
+    let ids = input.security_group_rule_ids;
+    let command = permissions(call, flat, input.ip_permissions, ids, Pairs::new());
     // What is gone cannot be read afterwards.
     let before = rules_before(call, &command)?;
     let decision = call.submit(Command::IngressRevoke(command)).await?;
@@ -118,7 +120,8 @@ pub async fn revoke_egress(
         cidr_ip: input.cidr_ip,
         source_group: input.source_security_group_name,
     };
-    let command = permissions(call, flat, input.ip_permissions, input.security_group_rule_ids);
+    let ids = input.security_group_rule_ids;
+    let command = permissions(call, flat, input.ip_permissions, ids, Pairs::new());
     let before = rules_before(call, &command)?;
     let decision = call.submit(Command::EgressRevoke(command)).await?;
     Ok(api::RevokeSecurityGroupEgressResult {
@@ -128,11 +131,79 @@ pub async fn revoke_egress(
     })
 }
 
+/// `ModifySecurityGroupRules`.
+pub async fn modify(
+    call: &Call,
+    input: api::ModifySecurityGroupRulesRequest,
+) -> Result<api::ModifySecurityGroupRulesResult, ApiError> {
+    let updates = input.security_group_rules.unwrap_or_default().into_iter();
+    let command = SecurityGroupRulesModify {
+        region: call.facts.region.clone(),
+        group: input.group_id.unwrap_or_default(),
+        updates: updates.map(update).collect(),
+    };
+    call.submit(Command::SecurityGroupRulesModify(command)).await?;
+    Ok(api::ModifySecurityGroupRulesResult { r#return: Some(true) })
+}
+
+/// `UpdateSecurityGroupRuleDescriptionsIngress`.
+pub async fn describe_ingress(
+    call: &Call,
+    input: api::UpdateSecurityGroupRuleDescriptionsIngressRequest,
+) -> Result<api::UpdateSecurityGroupRuleDescriptionsIngressResult, ApiError> {
+    let (permissions, by_id) = (input.ip_permissions, input.security_group_rule_descriptions);
+    let command = descriptions(call, input.group_id, input.group_name, permissions, by_id);
+    call.submit(Command::IngressDescriptionsUpdate(command)).await?;
+    Ok(api::UpdateSecurityGroupRuleDescriptionsIngressResult { r#return: Some(true) })
+}
+
+/// `UpdateSecurityGroupRuleDescriptionsEgress`.
+pub async fn describe_egress(
+    call: &Call,
+    input: api::UpdateSecurityGroupRuleDescriptionsEgressRequest,
+) -> Result<api::UpdateSecurityGroupRuleDescriptionsEgressResult, ApiError> {
+    let (permissions, by_id) = (input.ip_permissions, input.security_group_rule_descriptions);
+    let command = descriptions(call, input.group_id, input.group_name, permissions, by_id);
+    call.submit(Command::EgressDescriptionsUpdate(command)).await?;
+    Ok(api::UpdateSecurityGroupRuleDescriptionsEgressResult { r#return: Some(true) })
+}
+
 // === helpers ===
 
-/// Rules carry no tags here; asking for some is refused rather than ignored.
-fn refuse_rule_tags(specifications: Option<Vec<api::TagSpecification>>) -> Result<(), ApiError> {
-    tags_for(specifications, "", &[]).map(drop)
+fn update(given: api::SecurityGroupRuleUpdate) -> RuleUpdate {
+    let rule = given.security_group_rule.unwrap_or_default();
+    let peers = [
+        rule.cidr_ipv4.map(PeerName::Cidr),
+        rule.cidr_ipv6.map(PeerName::Ipv6Cidr),
+        rule.prefix_list_id.map(PeerName::PrefixList),
+        rule.referenced_group_id.map(PeerName::GroupId),
+    ];
+    let description = rule.description;
+    let peer = |peer| PeerInput { peer, description: description.clone() };
+    RuleUpdate {
+        id: given.security_group_rule_id.unwrap_or_default(),
+        protocol: rule.ip_protocol,
+        from_port: rule.from_port,
+        to_port: rule.to_port,
+        peers: peers.into_iter().flatten().map(peer).collect(),
+    }
+}
+
+fn descriptions(
+    call: &Call,
+    id: Option<String>,
+    name: Option<String>,
+    permissions: Option<Vec<api::IpPermission>>,
+    by_id: Option<Vec<api::SecurityGroupRuleDescription>>,
+) -> RuleDescriptionsUpdate {
+    let by_id = by_id.unwrap_or_default().into_iter();
+    RuleDescriptionsUpdate {
+        group: SecurityGroupName { region: call.facts.region.clone(), id, name },
+        permissions: permissions.unwrap_or_default().into_iter().map(permission).collect(),
+        by_id: by_id
+            .map(|one| (one.security_group_rule_id.unwrap_or_default(), one.description))
+            .collect(),
+    }
 }
 
 fn permissions(
@@ -140,6 +211,7 @@ fn permissions(
     flat: Flat,
     structured: Option<Vec<api::IpPermission>>,
     rule_ids: Option<Vec<String>>,
+    tags: Pairs,
 ) -> PermissionsInput {
     let group = SecurityGroupName {
         region: call.facts.region.clone(),
@@ -151,6 +223,7 @@ fn permissions(
         group,
         permissions: structured.chain(flat_permission(flat)).collect(),
         rule_ids: rule_ids.unwrap_or_default(),
+        tags,
     }
 }
 
@@ -178,7 +251,7 @@ fn permission(given: api::IpPermission) -> PermissionInput {
         add(PeerName::Cidr(range.cidr_ip.unwrap_or_default()), range.description);
     }
     for range in given.ipv6_ranges.unwrap_or_default() {
-        add(PeerName::Cidr(range.cidr_ipv6.unwrap_or_default()), range.description);
+        add(PeerName::Ipv6Cidr(range.cidr_ipv6.unwrap_or_default()), range.description);
     }
     for pair in given.user_id_group_pairs.unwrap_or_default() {
         let peer = match (pair.group_id, pair.group_name) {

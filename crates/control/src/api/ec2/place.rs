@@ -1,8 +1,8 @@
 //! Regions, zones, and what the account may have.
 //!
-//! Invariant: a region is told only if it is served, a zone only if it has a subnet.
+//! Invariant: a region is told only if it is served; its zones are there with and without subnets.
 
-use weir_core::resource::Subnet;
+use weir_core::resource::{Zone, zones_of};
 use weir_wire::error::ApiError;
 use weir_wire::generated::ec2 as api;
 
@@ -70,14 +70,9 @@ pub fn zones(
     input: api::DescribeAvailabilityZonesRequest,
 ) -> Result<api::DescribeAvailabilityZonesResult, ApiError> {
     let filters = Filters::new(input.filters, ZONE_FILTERS)?;
-    let region = &call.facts.region;
-    let mut found: Vec<api::AvailabilityZone> = call.read(|catalog| {
-        let vpcs = catalog.vpcs_in(region);
-        let subnets = vpcs.flat_map(|vpc| catalog.subnets_of(&vpc.id));
-        Ok(subnets.map(|subnet| zone_shape(call, subnet)).collect())
-    })?;
-    found.sort_by(|a, b| a.zone_name.cmp(&b.zone_name));
-    found.dedup_by(|a, b| a.zone_name == b.zone_name);
+    let zones = zones_of(&call.facts.region);
+    let mut found: Vec<api::AvailabilityZone> =
+        zones.iter().map(|zone| zone_shape(call, zone)).collect();
     for (asked, own) in [
         (wanted(input.zone_names), name_of as fn(&api::AvailabilityZone) -> &Option<String>),
         (wanted(input.zone_ids), id_of),
@@ -106,9 +101,9 @@ pub fn account_attributes(
     let all = [
         ("supported-platforms", "VPC".to_owned()),
         ("vpc-max-security-groups-per-interface", quotas.security_groups_per_interface.to_string()),
-        ("max-elastic-ips", "0".to_owned()),
+        ("max-elastic-ips", quotas.elastic_addresses.to_string()),
         ("max-instances", quotas.instances.to_string()),
-        ("vpc-max-elastic-ips", "0".to_owned()),
+        ("vpc-max-elastic-ips", quotas.elastic_addresses.to_string()),
         ("default-vpc", default_vpc),
     ];
     let names = wanted(input.attribute_names);
@@ -127,14 +122,14 @@ pub fn account_attributes(
 
 // === shapes ===
 
-fn zone_shape(call: &Call, subnet: &Subnet) -> api::AvailabilityZone {
+fn zone_shape(call: &Call, zone: &Zone) -> api::AvailabilityZone {
     let region = call.facts.region.to_string();
     api::AvailabilityZone {
         opt_in_status: Some(NO_OPT_IN.to_owned()),
         messages: Some(Vec::new()),
         region_name: Some(region.clone()),
-        zone_name: Some(subnet.zone.to_string()),
-        zone_id: Some(subnet.zone_id.clone()),
+        zone_name: Some(zone.name.to_string()),
+        zone_id: Some(zone.id.clone()),
         group_name: Some(format!("{region}-zg-1")),
         network_border_group: Some(region),
         zone_type: Some("availability-zone".to_owned()),

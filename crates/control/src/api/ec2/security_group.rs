@@ -3,7 +3,7 @@
 //! Invariant: rules are kept one by one; permissions are rules grouped by protocol and ports.
 
 use weir_core::catalog::command::{SecurityGroupCreate, SecurityGroupName};
-use weir_core::catalog::{Catalog, Command, Refusal, ResourceKey};
+use weir_core::catalog::{Catalog, Command, InventoryRefusal, Refusal, ResourceKey};
 use weir_core::resource::{SecurityGroup, SecurityGroupId, SecurityGroupRule, TrafficPeer};
 use weir_wire::error::ApiError;
 use weir_wire::generated::ec2 as api;
@@ -20,6 +20,7 @@ const FILTERS: &[&str] = &[
     "egress.ip-permission.from-port",
     "egress.ip-permission.group-id",
     "egress.ip-permission.ipv6-cidr",
+    "egress.ip-permission.prefix-list-id",
     "egress.ip-permission.protocol",
     "egress.ip-permission.to-port",
     "egress.ip-permission.user-id",
@@ -29,12 +30,15 @@ const FILTERS: &[&str] = &[
     "ip-permission.from-port",
     "ip-permission.group-id",
     "ip-permission.ipv6-cidr",
+    "ip-permission.prefix-list-id",
     "ip-permission.protocol",
     "ip-permission.to-port",
     "ip-permission.user-id",
     "owner-id",
     "vpc-id",
 ];
+const VPC_FILTERS: &[&str] =
+    &["description", "group-id", "group-name", "owner-id", "primary-vpc-id"];
 const RULE_FILTERS: &[&str] = &["group-id", "security-group-rule-id"];
 
 /// `CreateSecurityGroup`.
@@ -99,26 +103,58 @@ pub fn describe(
     Ok(api::DescribeSecurityGroupsResult { next_token, security_groups: Some(groups) })
 }
 
+/// `GetSecurityGroupsForVpc`: no VPC is shared, so these are its own.
+pub fn for_vpc(
+    call: &Call,
+    input: api::GetSecurityGroupsForVpcRequest,
+) -> Result<api::GetSecurityGroupsForVpcResult, ApiError> {
+    let filters = Filters::new(input.filters, VPC_FILTERS)?;
+    let id = input.vpc_id.unwrap_or_default();
+    let mut found: Vec<api::SecurityGroupForVpc> = call.read(|catalog| {
+        let vpc = catalog.vpc(id.as_str()).filter(|vpc| vpc.region == call.facts.region);
+        let vpc = vpc.ok_or_else(|| Refusal::VpcIdNotFound { id: id.clone() })?;
+        let groups = catalog.security_groups_in(&call.facts.region);
+        Ok(groups.filter(|group| group.vpc == vpc.id).map(|one| vpc_shape(call, one)).collect())
+    })?;
+    found.retain(|one| {
+        filters.admit(one.tags.as_deref().unwrap_or_default(), |name| match name {
+            "description" => text(&one.description),
+            "group-id" => text(&one.group_id),
+            "group-name" => text(&one.group_name),
+            "owner-id" => text(&one.owner_id),
+            "primary-vpc-id" => text(&one.primary_vpc_id),
+            _ => Vec::new(),
+        })
+    });
+    let key = |one: &api::SecurityGroupForVpc| one.group_id.clone().unwrap_or_default();
+    let (groups, next_token) = page(found, input.max_results, input.next_token, key)?;
+    Ok(api::GetSecurityGroupsForVpcResult { next_token, security_group_for_vpcs: Some(groups) })
+}
+
+fn vpc_shape(call: &Call, group: &SecurityGroup) -> api::SecurityGroupForVpc {
+    api::SecurityGroupForVpc {
+        description: Some(group.description.clone()),
+        group_name: Some(group.name.clone()),
+        owner_id: Some(call.facts.account.to_string()),
+        group_id: Some(group.id.to_string()),
+        tags: Some(tags(&group.tags)),
+        primary_vpc_id: Some(group.vpc.to_string()),
+    }
+}
+
 /// `DescribeSecurityGroupRules`.
 pub fn rules(
     call: &Call,
     input: api::DescribeSecurityGroupRulesRequest,
 ) -> Result<api::DescribeSecurityGroupRulesResult, ApiError> {
     let filters = Filters::new(input.filters, RULE_FILTERS)?;
-    let mut found: Vec<api::SecurityGroupRule> = call.read(|catalog| {
-        let groups = catalog.security_groups_in(&call.facts.region);
-        Ok(groups.flat_map(|group| rules_of(call, catalog, group)).collect())
+    let ids = wanted(input.security_group_rule_ids);
+    let mut found: Vec<api::SecurityGroupRule> = call.read(|catalog| match &ids {
+        Some(ids) => rules_named(call, catalog, ids),
+        None => Ok(rules_that_may_pass(call, catalog, &filters)),
     })?;
-    if let Some(ids) = wanted(input.security_group_rule_ids) {
-        let known =
-            |id: &String| found.iter().any(|r| r.security_group_rule_id.as_ref() == Some(id));
-        if let Some(id) = ids.iter().find(|id| !known(id)) {
-            return Err(call.refuse(&Refusal::Ec2RuleIdNotFound { id: id.clone() }));
-        }
-        found.retain(|r| r.security_group_rule_id.as_ref().is_some_and(|id| ids.contains(id)));
-    }
     found.retain(|rule| {
-        filters.admit(&[], |name| match name {
+        filters.admit(rule.tags.as_deref().unwrap_or_default(), |name| match name {
             "group-id" => text(&rule.group_id),
             "security-group-rule-id" => text(&rule.security_group_rule_id),
             _ => Vec::new(),
@@ -127,8 +163,41 @@ pub fn rules(
     let key =
         |rule: &api::SecurityGroupRule| rule.security_group_rule_id.clone().unwrap_or_default();
     found.sort_by_key(key);
+    found.dedup_by(|a, b| a.security_group_rule_id == b.security_group_rule_id);
     let (rules, next_token) = page(found, input.max_results, input.next_token, key)?;
     Ok(api::DescribeSecurityGroupRulesResult { security_group_rules: Some(rules), next_token })
+}
+
+fn rules_named(
+    call: &Call,
+    catalog: &Catalog,
+    ids: &[String],
+) -> Result<Vec<api::SecurityGroupRule>, Refusal> {
+    let mut found = Vec::new();
+    for id in ids {
+        if !id.starts_with("sgr-") {
+            return Err(InventoryRefusal::RuleIdMalformed { id: id.clone() }.into());
+        }
+        let group = catalog.group_of_rule(id).filter(|group| group.region == call.facts.region);
+        let group = group.ok_or_else(|| Refusal::Ec2RuleIdNotFound { id: id.clone() })?;
+        let own = |rule: &api::SecurityGroupRule| rule.security_group_rule_id.as_ref() == Some(id);
+        found.extend(rules_of(call, catalog, group).into_iter().find(own));
+    }
+    Ok(found)
+}
+
+/// Terraform and the load balancer controller ask for the rules of one group.
+fn rules_that_may_pass(
+    call: &Call,
+    catalog: &Catalog,
+    filters: &Filters,
+) -> Vec<api::SecurityGroupRule> {
+    let region = &call.facts.region;
+    let asked = filters.exact("group-id");
+    let named = asked.into_iter().flatten().filter_map(|id| catalog.security_group(id.as_str()));
+    let named = named.filter(|group| group.region == *region);
+    let all = catalog.security_groups_in(region).filter(|_| asked.is_none());
+    named.chain(all).flat_map(|group| rules_of(call, catalog, group)).collect()
 }
 
 // === shapes ===
@@ -225,6 +294,10 @@ fn add_peer(
             let range = api::Ipv6Range { description, cidr_ipv6: Some(block.to_string()) };
             permission.ipv6_ranges.get_or_insert_default().push(range);
         }
+        TrafficPeer::PrefixList(id) => {
+            let list = api::PrefixListId { description, prefix_list_id: Some(id.to_string()) };
+            permission.prefix_list_ids.get_or_insert_default().push(list);
+        }
         TrafficPeer::Group(id) => {
             let pair = api::UserIdGroupPair {
                 description,
@@ -268,7 +341,7 @@ fn rule_shape(
         from_port: Some(rule.from_port.unwrap_or(-1)),
         to_port: Some(rule.to_port.unwrap_or(-1)),
         description: rule.description.clone(),
-        tags: Some(Vec::new()),
+        tags: Some(tags(&rule.tags)),
         security_group_rule_arn: Some(arn(call, "security-group-rule", &rule.id)),
         ..Default::default()
     };
@@ -277,6 +350,7 @@ fn rule_shape(
             shape.cidr_ipv4 = Some(block.to_string());
         }
         TrafficPeer::Cidr(block) => shape.cidr_ipv6 = Some(block.to_string()),
+        TrafficPeer::PrefixList(id) => shape.prefix_list_id = Some(id.to_string()),
         TrafficPeer::Group(id) => {
             shape.referenced_group_info = Some(api::ReferencedSecurityGroup {
                 group_id: Some(id.to_string()),
@@ -315,6 +389,9 @@ fn permission_values(permissions: &[api::IpPermission], name: &str) -> Vec<Strin
             "cidr" => ranges.flat_map(|range| text(&range.cidr_ip)).collect(),
             "from-port" => number(one.from_port),
             "group-id" => pairs.flat_map(|pair| text(&pair.group_id)).collect(),
+            "prefix-list-id" => {
+                one.prefix_list_ids.iter().flatten().flat_map(|l| text(&l.prefix_list_id)).collect()
+            }
             "ipv6-cidr" => ranges6.flat_map(|range| text(&range.cidr_ipv6)).collect(),
             "protocol" => text(&one.ip_protocol),
             "to-port" => number(one.to_port),

@@ -2,9 +2,9 @@
 //!
 //! Invariant: both mutations have no output but `return`.
 
-use weir_core::catalog::Command;
 use weir_core::catalog::command::{Ec2TagsCreate, Ec2TagsDelete};
-use weir_core::resource::Tags;
+use weir_core::catalog::{Catalog, Command};
+use weir_core::resource::{Region, Tags};
 use weir_wire::error::ApiError;
 use weir_wire::generated::ec2 as api;
 use weir_wire::value::Value;
@@ -48,18 +48,8 @@ pub fn describe(
     let region = &call.facts.region;
     let mut found = call.read(|catalog| {
         let mut found = Vec::new();
-        for vpc in catalog.vpcs_in(region) {
-            add(&mut found, "vpc", vpc.id.as_str(), &vpc.tags);
-            for subnet in catalog.subnets_of(&vpc.id) {
-                add(&mut found, "subnet", subnet.id.as_str(), &subnet.tags);
-            }
-        }
-        for group in catalog.security_groups_in(region) {
-            add(&mut found, "security-group", group.id.as_str(), &group.tags);
-        }
-        for instance in catalog.instances_in(region) {
-            add(&mut found, "instance", instance.id.as_str(), &instance.tags);
-        }
+        networks(catalog, region, &mut found);
+        inventory(catalog, region, &mut found);
         Ok(found)
     })?;
     found.retain(|one| {
@@ -79,6 +69,42 @@ pub fn describe(
     found.sort_by_cached_key(key);
     let (tags, next_token) = page(found, input.max_results, input.next_token, key)?;
     Ok(api::DescribeTagsResult { next_token, tags: Some(tags) })
+}
+
+fn networks(catalog: &Catalog, region: &Region, found: &mut Vec<api::TagDescription>) {
+    for vpc in catalog.vpcs_in(region) {
+        add(found, "vpc", vpc.id.as_str(), &vpc.tags);
+        for subnet in catalog.subnets_of(&vpc.id) {
+            add(found, "subnet", subnet.id.as_str(), &subnet.tags);
+        }
+    }
+    for gateway in catalog.internet_gateways_in(region) {
+        add(found, "internet-gateway", gateway.id.as_str(), &gateway.tags);
+    }
+    for table in catalog.route_tables_in(region) {
+        add(found, "route-table", table.id.as_str(), &table.tags);
+    }
+}
+
+fn inventory(catalog: &Catalog, region: &Region, found: &mut Vec<api::TagDescription>) {
+    for group in catalog.security_groups_in(region) {
+        add(found, "security-group", group.id.as_str(), &group.tags);
+        for rule in group.ingress.iter().chain(&group.egress) {
+            add(found, "security-group-rule", &rule.id, &rule.tags);
+        }
+    }
+    for list in catalog.prefix_lists_in(region) {
+        add(found, "prefix-list", list.id.as_str(), &list.tags);
+    }
+    for instance in catalog.instances_in(region) {
+        add(found, "instance", instance.id.as_str(), &instance.tags);
+    }
+    for interface in catalog.interfaces_in(region) {
+        add(found, "network-interface", interface.id.as_str(), interface.tags);
+    }
+    for address in catalog.elastic_addresses_in(region) {
+        add(found, "elastic-ip", address.id.as_str(), &address.tags);
+    }
 }
 
 fn add(found: &mut Vec<api::TagDescription>, kind: &str, id: &str, tags: &Tags) {

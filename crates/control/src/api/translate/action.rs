@@ -6,13 +6,18 @@
 
 use weir_core::catalog::command::{ActionInput, FixedResponseInput, ForwardInput, RedirectInput};
 use weir_core::resource::{Action, ActionKind, FixedResponse, Forward, Redirect};
+use weir_wire::error::ApiError;
 use weir_wire::generated::elbv2 as api;
 
-use super::{count, required};
+use super::super::call::Call;
+use super::{action_auth, count, required};
 
-/// Actions as the catalog judges them.
-pub fn inputs(actions: Vec<api::Action>) -> Vec<ActionInput> {
-    actions.into_iter().map(input).collect()
+/// Actions as the catalog judges them; secrets are sealed on the way.
+///
+/// # Errors
+/// A secret, where this process has no key to seal it with.
+pub fn inputs(call: &Call, actions: Vec<api::Action>) -> Result<Vec<ActionInput>, ApiError> {
+    actions.into_iter().map(|action| input(call, action)).collect()
 }
 
 /// Actions as they are told.
@@ -20,15 +25,19 @@ pub fn shapes(actions: &[Action]) -> Vec<api::Action> {
     actions.iter().map(shape).collect()
 }
 
-fn input(action: api::Action) -> ActionInput {
-    ActionInput {
+fn input(call: &Call, action: api::Action) -> Result<ActionInput, ApiError> {
+    let oidc = action.authenticate_oidc_config;
+    Ok(ActionInput {
         kind: required(action.r#type),
         order: count(action.order),
         target_group: action.target_group_arn,
         forward: action.forward_config.map(forward_input),
         redirect: action.redirect_config.map(redirect_input),
         fixed_response: action.fixed_response_config.map(fixed_response_input),
-    }
+        oidc: oidc.map(|config| action_auth::oidc_input(call, config)).transpose()?,
+        cognito: action.authenticate_cognito_config.map(action_auth::cognito_input),
+        jwt: action.jwt_validation_config.map(action_auth::jwt_input),
+    })
 }
 
 fn forward_input(config: api::ForwardActionConfig) -> ForwardInput {
@@ -78,6 +87,15 @@ fn shape(action: &Action) -> api::Action {
         ActionKind::Redirect(redirect) => shape.redirect_config = Some(redirect_shape(redirect)),
         ActionKind::FixedResponse(fixed) => {
             shape.fixed_response_config = Some(fixed_response_shape(fixed));
+        }
+        ActionKind::AuthenticateOidc(oidc) => {
+            shape.authenticate_oidc_config = Some(action_auth::oidc_shape(oidc));
+        }
+        ActionKind::AuthenticateCognito(cognito) => {
+            shape.authenticate_cognito_config = Some(action_auth::cognito_shape(cognito));
+        }
+        ActionKind::JwtValidation(jwt) => {
+            shape.jwt_validation_config = Some(action_auth::jwt_shape(jwt));
         }
     }
     shape

@@ -7,9 +7,9 @@
 // spec: alb §13 Attribute tables
 
 use weir_core::catalog::command::{AttributesModify, Pairs};
-use weir_core::catalog::{Command, Decision, Refusal, Resource};
-use weir_core::resource::LoadBalancer;
-use weir_core::resource::attribute::{Family, describe_all};
+use weir_core::catalog::{AttributeRefusal, Command, Decision, Refusal, Resource};
+use weir_core::resource::attribute::Carrier;
+use weir_core::resource::{Listener, ListenerProtocol, LoadBalancer};
 use weir_wire::error::ApiError;
 use weir_wire::generated::elbv2 as api;
 
@@ -52,7 +52,7 @@ pub fn of_target_group(
     let arn = required(input.target_group_arn);
     let found = call.read(|catalog| {
         let group = target_group::by_arn(call, catalog, &arn)?;
-        Ok(describe_all(Family::TargetGroup, &group.attributes, None))
+        Ok(Carrier::target_group(group).describe(&group.attributes))
     })?;
     Ok(api::DescribeTargetGroupAttributesOutput { attributes: Some(target_group_shapes(found)) })
 }
@@ -68,11 +68,12 @@ pub async fn modify_target_group(
     let sent: Vec<String> = given.iter().map(|(key, _)| key.clone()).collect();
     let command = command(call, input.target_group_arn, given);
     let decision = call.submit(Command::TargetGroupAttributesModify(command)).await?;
-    let attributes = subject(call, &decision, |resource| match resource {
-        Resource::TargetGroup(group) => Some(&group.attributes),
+    let group = subject(call, &decision, |resource| match resource {
+        Resource::TargetGroup(group) => Some(group),
         _ => None,
     })?;
-    let mut found = describe_all(Family::TargetGroup, attributes, None);
+    let carrier = Carrier::target_group(group);
+    let mut found = carrier.describe(&group.attributes);
     found.retain(|(key, _)| sent.iter().any(|one| one == key));
     Ok(api::ModifyTargetGroupAttributesOutput { attributes: Some(target_group_shapes(found)) })
 }
@@ -85,8 +86,7 @@ pub fn of_listener(
     let arn = required(input.listener_arn);
     let found = call.read(|catalog| {
         let listener = listener::by_arn(call, catalog, &arn)?;
-        let listener = listener.ok_or(Refusal::ListenersNotFound {})?;
-        Ok(describe_all(Family::Listener, &listener.attributes, None))
+        listener_list(listener.ok_or(Refusal::ListenersNotFound {})?)
     })?;
     Ok(api::DescribeListenerAttributesOutput { attributes: Some(listener_shapes(found)) })
 }
@@ -111,15 +111,25 @@ fn command(call: &Call, arn: Option<String>, attributes: Pairs) -> AttributesMod
 }
 
 fn listener_after(call: &Call, decision: &Decision) -> Result<Described, ApiError> {
-    let attributes = subject(call, decision, |resource| match resource {
-        Resource::Listener(listener) => Some(&listener.attributes),
+    let listener = subject(call, decision, |resource| match resource {
+        Resource::Listener(listener) => Some(listener),
         _ => None,
     })?;
-    Ok(describe_all(Family::Listener, attributes, None))
+    Ok(Carrier::listener(listener).describe(&listener.attributes))
+}
+
+/// AWS refuses to describe TLS listeners, which have no attribute; UDP ones have an empty list.
+// spec: control-plane §1.3 ELBv2 errors, pagination, waiters, limits, attributes
+fn listener_list(listener: &Listener) -> Result<Described, Refusal> {
+    if listener.protocol == ListenerProtocol::Tls {
+        let protocol = listener.protocol.as_str().to_owned();
+        return Err(AttributeRefusal::ListenerWithoutAttributes { protocol }.into());
+    }
+    Ok(Carrier::listener(listener).describe(&listener.attributes))
 }
 
 fn load_balancer_list(lb: &LoadBalancer) -> Described {
-    describe_all(Family::LoadBalancer, &lb.attributes, Some(lb.scheme))
+    Carrier::load_balancer(lb).describe(&lb.attributes)
 }
 
 fn load_balancer_shapes(list: Described) -> Vec<api::LoadBalancerAttribute> {

@@ -5,7 +5,7 @@
 // spec: control-plane §2.4 Validation / error messages (collect as data, one table in the server)
 
 use weir_core::catalog::command::{ConditionInput, PatternsInput};
-use weir_core::resource::{Condition, QueryPair};
+use weir_core::resource::{Condition, IpFamily, QueryPair};
 use weir_wire::generated::elbv2 as api;
 
 /// Conditions as the catalog judges them.
@@ -20,7 +20,12 @@ pub fn shapes(conditions: &[Condition]) -> Vec<api::RuleCondition> {
 
 fn input(condition: api::RuleCondition) -> ConditionInput {
     let pair = |pair: api::QueryStringKeyValuePair| (pair.key, pair.value);
+    let source = condition.source_ip_config.as_ref();
+    let named = source.and_then(|c| c.ip_address_type.as_deref());
+    // A closed set of the model, which the constraints have checked.
+    let family = |word: &str| if word == "ipv6" { IpFamily::Ipv6 } else { IpFamily::Ipv4 };
     ConditionInput {
+        source_family: named.map(family),
         field: condition.field,
         values: condition.values.unwrap_or_default(),
         regexes: condition.regex_values.unwrap_or_default(),
@@ -76,10 +81,11 @@ fn shape(condition: &Condition) -> api::RuleCondition {
             let values = Some(values.iter().map(query_pair).collect());
             shape.query_string_config = Some(api::QueryStringConditionConfig { values });
         }
-        Condition::SourceIp { values } => {
+        Condition::SourceIp { values, family } => {
+            let blocks: Vec<String> = values.iter().map(ToString::to_string).collect();
             shape.source_ip_config = Some(api::SourceIpConditionConfig {
-                values: Some(values.iter().map(ToString::to_string).collect()),
-                ip_address_type: None,
+                values: some(&blocks),
+                ip_address_type: family.map(|family| family.as_str().to_owned()),
             });
         }
     }
@@ -113,7 +119,7 @@ mod tests {
         assert_eq!(method.values, None);
         assert_eq!(method.http_request_method_config.unwrap().values.unwrap(), ["GET"]);
         let block = "10.0.0.0/8".parse().unwrap();
-        let source = shape(&Condition::SourceIp { values: vec![block] });
+        let source = shape(&Condition::SourceIp { values: vec![block], family: None });
         assert_eq!(source.source_ip_config.unwrap().values.unwrap(), ["10.0.0.0/8"]);
     }
 

@@ -4,9 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use weir_core::catalog::command::{ArnInput, ListenerCreate, ListenerModify, TlsInput};
+use weir_core::catalog::command::{
+    ArnInput, ListenerCertificatesInput, ListenerCreate, ListenerModify, MutualInput, TlsInput,
+};
 use weir_core::catalog::{Catalog, Command, Decision, Refusal, Resource};
-use weir_core::resource::{Listener, ListenerArn, Rule};
+use weir_core::resource::{
+    CertificateArn, Listener, ListenerArn, ListenerProtocol, MutualAuthenticationMode, Rule,
+};
 use weir_wire::error::ApiError;
 use weir_wire::generated::elbv2 as api;
 
@@ -28,7 +32,7 @@ pub async fn create(
         protocol: input.protocol,
         port: port(input.port),
         tls,
-        default_actions: action::inputs(input.default_actions.unwrap_or_default()),
+        default_actions: action::inputs(call, input.default_actions.unwrap_or_default())?,
         tags: pairs(input.tags),
     };
     let decision = call.submit(Command::ListenerCreate(command)).await?;
@@ -42,13 +46,14 @@ pub async fn modify(
 ) -> Result<api::ModifyListenerOutput, ApiError> {
     let tls =
         tls(input.ssl_policy, input.certificates, input.alpn_policy, input.mutual_authentication);
+    let actions = input.default_actions;
     let command = ListenerModify {
         region: call.facts.region.clone(),
         arn: required(input.listener_arn),
         protocol: input.protocol,
         port: port(input.port),
         tls,
-        default_actions: input.default_actions.map(action::inputs),
+        default_actions: actions.map(|actions| action::inputs(call, actions)).transpose()?,
     };
     let decision = call.submit(Command::ListenerModify(command)).await?;
     Ok(api::ModifyListenerOutput { listeners: Some(vec![subject_shape(call, &decision)?]) })
@@ -82,7 +87,7 @@ pub fn describe(
             }
             (None, Some(arns)) => by_arns(call, catalog, arns)?,
         };
-        let (page, next) = wanted.of(found, key);
+        let (page, next) = wanted.page(found, key)?;
         Ok((
             page.into_iter()
                 .map(|listener| shape(listener, catalog.rule(&listener.default_rule)))
@@ -93,19 +98,53 @@ pub fn describe(
     Ok(api::DescribeListenersOutput { listeners: Some(listeners), next_marker })
 }
 
-/// `DescribeListenerCertificates`: HTTP listeners have none.
+/// `DescribeListenerCertificates`: the default one first, and again where it is also in the list.
+// spec: alb §1.7 Certificates and selection ("smart SNI")
 pub fn certificates(
     call: &Call,
     input: api::DescribeListenerCertificatesInput,
 ) -> Result<api::DescribeListenerCertificatesOutput, ApiError> {
+    let wanted = Wanted::new(input.marker, input.page_size, limits::PAGE_SIZE_DEFAULT);
     let arn = required(input.listener_arn);
-    call.read(|catalog| {
-        by_arn(call, catalog, &arn)?.ok_or(Refusal::ListenersNotFound {}).map(drop)
+    let (certificates, next_marker) = call.read(|catalog| {
+        let listener = by_arn(call, catalog, &arn)?.ok_or(Refusal::ListenersNotFound {})?;
+        let mut found: Vec<(bool, &CertificateArn)> = Vec::new();
+        found.extend(listener.certificates.first().map(|arn| (true, arn)));
+        let mut extra: Vec<&CertificateArn> = listener.certificates.iter().skip(1).collect();
+        extra.sort();
+        found.extend(extra.into_iter().map(|arn| (false, arn)));
+        // The default sorts before all others.
+        let key = |(is_default, arn): &(bool, &CertificateArn)| {
+            format!("{}{arn}", if *is_default { 0 } else { 1 })
+        };
+        let (page, next) = wanted.page(found, key)?;
+        Ok((page.into_iter().map(|(is_default, arn)| told(arn, Some(is_default))).collect(), next))
     })?;
-    Ok(api::DescribeListenerCertificatesOutput {
-        certificates: Some(Vec::new()),
-        next_marker: None,
-    })
+    Ok(api::DescribeListenerCertificatesOutput { certificates: Some(certificates), next_marker })
+}
+
+/// `AddListenerCertificates`.
+pub async fn certificates_add(
+    call: &Call,
+    input: api::AddListenerCertificatesInput,
+) -> Result<api::AddListenerCertificatesOutput, ApiError> {
+    let command = certificates_input(call, input.listener_arn, input.certificates);
+    let added = command.certificates.clone();
+    call.submit(Command::ListenerCertificatesAdd(command)).await?;
+    // Only now they are known to be names of certificates.
+    let added = added.iter().map(|arn| CertificateArn::new(arn.as_str()));
+    let certificates = added.map(|arn| told(&arn, Some(false))).collect();
+    Ok(api::AddListenerCertificatesOutput { certificates: Some(certificates) })
+}
+
+/// `RemoveListenerCertificates`.
+pub async fn certificates_remove(
+    call: &Call,
+    input: api::RemoveListenerCertificatesInput,
+) -> Result<api::RemoveListenerCertificatesOutput, ApiError> {
+    let command = certificates_input(call, input.listener_arn, input.certificates);
+    call.submit(Command::ListenerCertificatesRemove(command)).await?;
+    Ok(api::RemoveListenerCertificatesOutput {})
 }
 
 // === helpers ===
@@ -153,13 +192,58 @@ fn subject_shape(call: &Call, decision: &Decision) -> Result<api::Listener, ApiE
 }
 
 fn shape(listener: &Listener, default: Option<&Rule>) -> api::Listener {
+    let default_actions = default.map(|rule| action::shapes(&rule.actions));
+    let (port, protocol) = match listener.protocol {
+        // A gateway takes every packet on every port.
+        ListenerProtocol::Geneve => (None, None),
+        protocol => (Some(i32::from(listener.port)), Some(protocol.as_str().to_owned())),
+    };
     api::Listener {
         listener_arn: Some(listener.arn.to_string()),
         load_balancer_arn: Some(listener.load_balancer.to_string()),
-        port: Some(i32::from(listener.port)),
-        protocol: Some(listener.protocol.as_str().to_owned()),
-        default_actions: default.map(|rule| action::shapes(&rule.actions)),
+        port,
+        protocol,
+        certificates: listener.certificates.first().map(|arn| vec![told(arn, None)]),
+        ssl_policy: listener.ssl_policy.clone(),
+        default_actions,
+        alpn_policy: listener.alpn_policy.clone().map(|name| vec![name]),
+        mutual_authentication: mutual_shape(listener),
+    }
+}
+
+/// HTTPS listeners always tell a mode.
+fn mutual_shape(listener: &Listener) -> Option<api::MutualAuthenticationAttributes> {
+    let off = || api::MutualAuthenticationAttributes {
+        mode: Some(MutualAuthenticationMode::Off.as_str().to_owned()),
         ..Default::default()
+    };
+    let Some(mutual) = &listener.mutual_authentication else {
+        return (listener.protocol == ListenerProtocol::Https).then(off);
+    };
+    let on = |on: bool| if on { "on" } else { "off" }.to_owned();
+    Some(api::MutualAuthenticationAttributes {
+        mode: Some(mutual.mode.as_str().to_owned()),
+        trust_store_arn: mutual.trust_store.as_ref().map(ToString::to_string),
+        ignore_client_certificate_expiry: mutual.ignore_expiry,
+        trust_store_association_status: mutual.trust_store.as_ref().map(|_| "active".to_owned()),
+        advertise_trust_store_ca_names: mutual.advertise_names.map(on),
+    })
+}
+
+fn told(arn: &CertificateArn, is_default: Option<bool>) -> api::Certificate {
+    api::Certificate { certificate_arn: Some(arn.to_string()), is_default }
+}
+
+fn certificates_input(
+    call: &Call,
+    listener: Option<String>,
+    certificates: Option<Vec<api::Certificate>>,
+) -> ListenerCertificatesInput {
+    let given = certificates.unwrap_or_default().into_iter();
+    ListenerCertificatesInput {
+        region: call.facts.region.clone(),
+        listener: required(listener),
+        certificates: given.map(|certificate| required(certificate.certificate_arn)).collect(),
     }
 }
 
@@ -172,10 +256,16 @@ fn tls(
     let arns = |list: Vec<api::Certificate>| {
         list.into_iter().map(|certificate| required(certificate.certificate_arn)).collect()
     };
+    let input = |mutual: api::MutualAuthenticationAttributes| MutualInput {
+        mode: mutual.mode,
+        trust_store: mutual.trust_store_arn,
+        ignore_expiry: mutual.ignore_client_certificate_expiry,
+        advertise_names: mutual.advertise_trust_store_ca_names,
+    };
     TlsInput {
         ssl_policy,
         certificates: certificates.map(arns),
-        alpn_policy: alpn_policy.unwrap_or_default(),
-        mutual_authentication: mutual.map(|mutual| mutual.mode.unwrap_or_default()),
+        alpn_policy,
+        mutual_authentication: mutual.map(input),
     }
 }

@@ -1,15 +1,19 @@
 //! Load balancers in the API's words.
 //!
 //! Invariant: the response that creates a load balancer says `provisioning`; every later one says
-//! `active`, or `active_impaired` with the reason.
+//! `active`, or `active_impaired` with the reason. What no plane carries stays `provisioning`.
 // spec: control-plane §2.3 State machines
 
 use std::collections::BTreeMap;
 
 use weir_core::catalog::command::{
-    ArnInput, IpAddressTypeSet, LoadBalancerCreate, SecurityGroupsSet, SubnetMapping, SubnetsSet,
+    ArnInput, IpAddressTypeSet, IpPoolsModify, LoadBalancerCreate, SecurityGroupsSet,
+    SubnetMapping, SubnetsSet,
 };
-use weir_core::catalog::{Catalog, Command, Decision, Refusal, Resource};
+use weir_core::catalog::{
+    Catalog, Command, Decision, LoadBalancerRefusal, Page, Refusal, Resource, Standing,
+};
+use weir_core::limits as core_limits;
 use weir_core::resource::{
     IpAddressType, LoadBalancer, LoadBalancerArn, LoadBalancerKind, LoadBalancerZone, Scheme,
 };
@@ -32,7 +36,7 @@ pub async fn create(
         region: call.facts.region.clone(),
         name: required(input.name),
         kind: kind(input.r#type.as_deref()),
-        scheme: scheme(input.scheme.as_deref()),
+        scheme: input.scheme.as_deref().map(scheme),
         ip_address_type: ip_address_type(input.ip_address_type.as_deref())
             .unwrap_or(IpAddressType::Ipv4),
         subnets: input.subnets.unwrap_or_default(),
@@ -45,8 +49,10 @@ pub async fn create(
     };
     let decision = call.submit(Command::LoadBalancerCreate(command)).await?;
     let lb = after(call, &decision)?;
-    let is_new = !decision.changes.is_empty();
-    let state = if is_new { state("provisioning", None) } else { state_of(call, &lb.arn) };
+    let standing = call.read(|catalog| Ok(catalog.standing(lb)))?;
+    let is_new = !decision.changes.is_empty() && standing.is_active;
+    let state =
+        if is_new { state("provisioning", None) } else { state_of(call, &lb.arn, standing) };
     Ok(api::CreateLoadBalancerOutput { load_balancers: Some(vec![shape(lb, state)]) })
 }
 
@@ -68,16 +74,18 @@ pub fn describe(
 ) -> Result<api::DescribeLoadBalancersOutput, ApiError> {
     let wanted = Wanted::new(input.marker, input.page_size, limits::PAGE_SIZE_DEFAULT);
     let (arns, names) = (selected(input.load_balancer_arns), selected(input.names));
-    let (mut page, next_marker) = call.read(|catalog| {
-        let found = find(call, catalog, arns, names)?;
-        let (page, next) = wanted.of(found, |lb| lb.name.clone());
-        let shapes = page.into_iter().map(|lb| (lb.arn.clone(), shape(lb, state("active", None))));
-        Ok((shapes.collect::<Vec<_>>(), next))
+    let (page, next_marker) = call.read(|catalog| {
+        let page = find(call, catalog, &wanted, arns, names)?;
+        let told = |lb: &LoadBalancer| {
+            (lb.arn.clone(), catalog.standing(lb), shape(lb, state("active", None)))
+        };
+        Ok((page.items.into_iter().map(told).collect::<Vec<_>>(), page.next))
     })?;
-    for (arn, shape) in &mut page {
-        shape.state = Some(state_of(call, arn));
-    }
-    let load_balancers = Some(page.into_iter().map(|(_, shape)| shape).collect());
+    let told = page.into_iter().map(|(arn, standing, shape)| {
+        let state = Some(state_of(call, &arn, standing));
+        api::LoadBalancer { state, ..shape }
+    });
+    let load_balancers = Some(told.collect());
     Ok(api::DescribeLoadBalancersOutput { load_balancers, next_marker })
 }
 
@@ -95,7 +103,7 @@ pub async fn set_security_groups(
     let changed = changed(call, Command::SecurityGroupsSet(command)).await?;
     Ok(api::SetSecurityGroupsOutput {
         security_group_ids: Some(security_groups(&changed)),
-        ..Default::default()
+        enforce_security_group_inbound_rules_on_private_link_traffic: enforcement(&changed),
     })
 }
 
@@ -116,7 +124,7 @@ pub async fn set_subnets(
     Ok(api::SetSubnetsOutput {
         availability_zones: Some(changed.zones.iter().map(zone).collect()),
         ip_address_type: Some(changed.ip_address_type.as_str().to_owned()),
-        ..Default::default()
+        enable_prefix_for_ipv6_source_nat: source_nat(&changed),
     })
 }
 
@@ -136,6 +144,21 @@ pub async fn set_ip_address_type(
     Ok(api::SetIpAddressTypeOutput { ip_address_type: Some(word) })
 }
 
+/// `ModifyIpPools`.
+pub async fn modify_ip_pools(
+    call: &Call,
+    input: api::ModifyIpPoolsInput,
+) -> Result<api::ModifyIpPoolsOutput, ApiError> {
+    let command = IpPoolsModify {
+        region: call.facts.region.clone(),
+        arn: required(input.load_balancer_arn),
+        ipam_pool: input.ipam_pools.and_then(|pools| pools.ipv4_ipam_pool_id),
+        remove: input.remove_ipam_pools.is_some_and(|pools| !pools.is_empty()),
+    };
+    let changed = changed(call, Command::IpPoolsModify(command)).await?;
+    Ok(api::ModifyIpPoolsOutput { ipam_pools: ipam_pools(&changed) })
+}
+
 // === helpers ===
 
 async fn changed(call: &Call, command: Command) -> Result<LoadBalancer, ApiError> {
@@ -151,19 +174,29 @@ pub fn after<'d>(call: &Call, decision: &'d Decision) -> Result<&'d LoadBalancer
     })
 }
 
-/// What the caller selected, by name; everything of the region when nothing was selected.
+/// What the caller selected, by name; a page of everything when nothing was selected.
 fn find<'a>(
     call: &Call,
     catalog: &'a Catalog,
+    wanted: &Wanted,
     arns: Option<Vec<String>>,
     names: Option<Vec<String>>,
-) -> Result<Vec<&'a LoadBalancer>, Refusal> {
+) -> Result<Page<&'a LoadBalancer>, Refusal> {
     let region = &call.facts.region;
     let mut found = BTreeMap::new();
     match (arns, names) {
         (Some(_), Some(_)) => return Err(Refusal::DescribeLoadBalancersBoth {}),
-        (None, None) => return Ok(catalog.load_balancers_in(region).collect()),
+        (None, None) => {
+            let known = |name: &str| catalog.load_balancer_named(region, name).is_some();
+            let request = wanted.request(known)?;
+            return wanted.told(catalog.load_balancers_describe(region, &[], &[], request)?);
+        }
         (Some(arns), None) => {
+            let limit = core_limits::DESCRIBE_LOAD_BALANCERS_ARNS_MAX;
+            if arns.len() > limit {
+                let limit = limit.to_string();
+                return Err(LoadBalancerRefusal::DescribeTooMany { limit }.into());
+            }
             for arn in arns {
                 let lb = by_arn(call, catalog, &arn)?;
                 let lb = lb.ok_or(Refusal::LoadBalancersNotFound {})?;
@@ -178,7 +211,8 @@ fn find<'a>(
             }
         }
     }
-    Ok(found.into_values().collect())
+    let (items, next) = wanted.page(found.into_values().collect(), |lb| lb.name.clone())?;
+    Ok(Page { items, next })
 }
 
 /// A load balancer of the call's region.
@@ -194,9 +228,12 @@ pub fn by_arn<'a>(
 }
 
 /// `active`, or why not quite. Asked outside of a catalog read: it takes a lock of its own.
-fn state_of(call: &Call, arn: &LoadBalancerArn) -> api::LoadBalancerState {
+fn state_of(call: &Call, arn: &LoadBalancerArn, standing: Standing) -> api::LoadBalancerState {
+    if !standing.is_active {
+        return state("provisioning", standing.reason);
+    }
     match call.authority().impairment(arn) {
-        None => state("active", None),
+        None => state("active", standing.reason),
         Some(reason) => state("active_impaired", Some(reason)),
     }
 }
@@ -206,36 +243,82 @@ fn state(code: &str, reason: Option<String>) -> api::LoadBalancerState {
 }
 
 fn shape(lb: &LoadBalancer, state: api::LoadBalancerState) -> api::LoadBalancer {
+    let gateway = lb.kind == LoadBalancerKind::Gateway;
+    let told = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     api::LoadBalancer {
         load_balancer_arn: Some(lb.arn.to_string()),
-        dns_name: Some(lb.dns_name.clone()),
-        canonical_hosted_zone_id: Some(lb.hosted_zone.clone()),
-        created_time: Some(Time { epoch_us: lb.created_ms.saturating_mul(1_000) }),
+        dns_name: told(&lb.dns_name),
+        canonical_hosted_zone_id: told(&lb.hosted_zone),
+        created_time: Some(time(lb.created_ms)),
         load_balancer_name: Some(lb.name.clone()),
-        scheme: Some(lb.scheme.as_str().to_owned()),
+        scheme: Some(lb.scheme.as_str().to_owned()).filter(|_| !gateway),
         vpc_id: Some(lb.vpc.to_string()),
         state: Some(state),
         r#type: Some(lb.kind.as_str().to_owned()),
         availability_zones: Some(lb.zones.iter().map(zone).collect()),
-        security_groups: Some(security_groups(lb)),
+        security_groups: Some(security_groups(lb)).filter(|groups| !groups.is_empty()),
         ip_address_type: Some(lb.ip_address_type.as_str().to_owned()),
-        ..Default::default()
+        customer_owned_ipv4_pool: lb.customer_owned_pool.clone(),
+        enforce_security_group_inbound_rules_on_private_link_traffic: enforcement(lb),
+        enable_prefix_for_ipv6_source_nat: source_nat(lb),
+        ipam_pools: ipam_pools(lb),
     }
+}
+
+/// A moment of a record.
+pub fn time(epoch_ms: i64) -> Time {
+    Time { epoch_us: epoch_ms.saturating_mul(1_000) }
 }
 
 fn security_groups(lb: &LoadBalancer) -> Vec<String> {
     lb.security_groups.iter().map(ToString::to_string).collect()
 }
 
-/// Addresses are listed only where the caller chose them, which an application load balancer
-/// does not allow.
+fn on_or_off(on: bool) -> String {
+    if on { "on" } else { "off" }.to_owned()
+}
+
+/// Told where there are security groups to enforce.
+// spec: nlb-gwlb-clb §1.15 Security groups [D][M]
+fn enforcement(lb: &LoadBalancer) -> Option<String> {
+    let applies = lb.kind == LoadBalancerKind::Network && !lb.security_groups.is_empty();
+    applies.then(|| on_or_off(lb.enforce_private_link.unwrap_or(true)))
+}
+
+fn source_nat(lb: &LoadBalancer) -> Option<String> {
+    (lb.kind == LoadBalancerKind::Network).then(|| on_or_off(lb.source_nat))
+}
+
+fn ipam_pools(lb: &LoadBalancer) -> Option<api::IpamPools> {
+    let id = lb.ipam_pool.clone()?;
+    Some(api::IpamPools { ipv4_ipam_pool_id: Some(id) })
+}
+
 fn zone(zone: &LoadBalancerZone) -> api::AvailabilityZone {
     api::AvailabilityZone {
         zone_name: Some(zone.zone.to_string()),
         subnet_id: Some(zone.subnet.to_string()),
-        load_balancer_addresses: Some(Vec::new()),
+        load_balancer_addresses: Some(chosen_addresses(zone).into_iter().collect()),
+        source_nat_ipv6_prefixes: zone.source_nat_prefix.clone().map(|prefix| vec![prefix]),
         ..Default::default()
     }
+}
+
+/// Addresses are listed only where the caller chose them; Terraform compares them with what was
+/// chosen.
+// spec: control-plane §2.4 Validation / error messages (collect as data, one table in the server)
+fn chosen_addresses(zone: &LoadBalancerZone) -> Option<api::LoadBalancerAddress> {
+    if !zone.chosen {
+        return None;
+    }
+    let elastic = zone.public.as_ref().filter(|public| public.allocation.is_some());
+    Some(api::LoadBalancerAddress {
+        ip_address: elastic.map(|public| public.address.to_string()),
+        allocation_id: elastic.and_then(|p| p.allocation.as_ref()).map(ToString::to_string),
+        // An internet-facing zone has no private address that anybody chose.
+        private_ipv4_address: zone.public.is_none().then(|| zone.address.to_string()),
+        ipv6_address: zone.ipv6.map(|address| address.to_string()),
+    })
 }
 
 fn subnet_mappings(mappings: Option<Vec<api::SubnetMapping>>) -> Vec<SubnetMapping> {
@@ -260,9 +343,9 @@ fn kind(word: Option<&str>) -> LoadBalancerKind {
     }
 }
 
-fn scheme(word: Option<&str>) -> Scheme {
+fn scheme(word: &str) -> Scheme {
     match word {
-        Some("internal") => Scheme::Internal,
+        "internal" => Scheme::Internal,
         _ => Scheme::InternetFacing,
     }
 }

@@ -9,7 +9,9 @@
 
 pub mod account;
 pub mod action;
+pub mod action_auth;
 pub mod attribute;
+pub mod capacity;
 pub mod condition;
 pub mod listener;
 pub mod load_balancer;
@@ -19,6 +21,7 @@ pub mod ssl_policy;
 pub mod tag;
 pub mod target_group;
 pub mod target_health;
+pub mod trust_store;
 
 use weir_core::catalog::command::Pairs;
 use weir_core::catalog::{Decision, Resource};
@@ -46,6 +49,7 @@ pub async fn dispatch(call: &Call, operation: Operation) -> Result<Value, ApiErr
         Op::DeleteTargetGroup => out(target_group::delete(call, call.input()?).await),
         Op::DeregisterTargets => out(target_group::deregister(call, call.input()?).await),
         Op::DescribeAccountLimits => out(account::limits(call, call.input()?)),
+        Op::DescribeCapacityReservation => out(capacity::describe(call, call.input()?)),
         Op::DescribeListenerAttributes => out(attribute::of_listener(call, call.input()?)),
         Op::DescribeListenerCertificates => out(listener::certificates(call, call.input()?)),
         Op::DescribeListeners => out(listener::describe(call, call.input()?)),
@@ -57,6 +61,8 @@ pub async fn dispatch(call: &Call, operation: Operation) -> Result<Value, ApiErr
         Op::DescribeTargetGroupAttributes => out(attribute::of_target_group(call, call.input()?)),
         Op::DescribeTargetGroups => out(target_group::describe(call, call.input()?)),
         Op::DescribeTargetHealth => out(target_health::describe(call, call.input()?)),
+        Op::ModifyCapacityReservation => out(capacity::modify(call, call.input()?).await),
+        Op::ModifyIpPools => out(load_balancer::modify_ip_pools(call, call.input()?).await),
         Op::ModifyListener => out(listener::modify(call, call.input()?).await),
         Op::ModifyListenerAttributes => out(attribute::modify_listener(call, call.input()?).await),
         Op::ModifyLoadBalancerAttributes => {
@@ -69,27 +75,34 @@ pub async fn dispatch(call: &Call, operation: Operation) -> Result<Value, ApiErr
         }
         Op::RegisterTargets => out(target_group::register(call, call.input()?).await),
         Op::RemoveTags => out(tag::remove(call, call.input()?).await),
+        Op::AddTrustStoreRevocations => out(trust_store::revoke(call, call.input()?).await),
+        Op::CreateTrustStore => out(trust_store::create(call, call.input()?).await),
+        Op::DeleteSharedTrustStoreAssociation => {
+            out(trust_store::delete_association(call, call.input()?).await)
+        }
+        Op::DeleteTrustStore => out(trust_store::delete(call, call.input()?).await),
+        Op::DescribeTrustStoreAssociations => out(trust_store::associations(call, call.input()?)),
+        Op::DescribeTrustStoreRevocations => {
+            out(trust_store::describe_revocations(call, call.input()?))
+        }
+        Op::DescribeTrustStores => out(trust_store::describe(call, call.input()?)),
+        Op::GetResourcePolicy => out(trust_store::policy(call, call.input()?)),
+        Op::GetTrustStoreCaCertificatesBundle => {
+            out(trust_store::bundle_location(call, call.input()?))
+        }
+        Op::GetTrustStoreRevocationContent => {
+            out(trust_store::revocation_location(call, call.input()?))
+        }
+        Op::ModifyTrustStore => out(trust_store::modify(call, call.input()?).await),
+        Op::RemoveTrustStoreRevocations => out(trust_store::unrevoke(call, call.input()?).await),
         Op::SetIpAddressType => out(load_balancer::set_ip_address_type(call, call.input()?).await),
         Op::SetRulePriorities => out(rule::set_priorities(call, call.input()?).await),
         Op::SetSecurityGroups => out(load_balancer::set_security_groups(call, call.input()?).await),
         Op::SetSubnets => out(load_balancer::set_subnets(call, call.input()?).await),
-        Op::AddListenerCertificates
-        | Op::AddTrustStoreRevocations
-        | Op::CreateTrustStore
-        | Op::DeleteSharedTrustStoreAssociation
-        | Op::DeleteTrustStore
-        | Op::DescribeCapacityReservation
-        | Op::DescribeTrustStoreAssociations
-        | Op::DescribeTrustStoreRevocations
-        | Op::DescribeTrustStores
-        | Op::GetResourcePolicy
-        | Op::GetTrustStoreCaCertificatesBundle
-        | Op::GetTrustStoreRevocationContent
-        | Op::ModifyCapacityReservation
-        | Op::ModifyIpPools
-        | Op::ModifyTrustStore
-        | Op::RemoveListenerCertificates
-        | Op::RemoveTrustStoreRevocations => Err(call.not_built()),
+        Op::AddListenerCertificates => out(listener::certificates_add(call, call.input()?).await),
+        Op::RemoveListenerCertificates => {
+            out(listener::certificates_remove(call, call.input()?).await)
+        }
     }
 }
 

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use weir_core::catalog::command::{ArnInput, RuleCreate, RuleModify, RulePrioritiesSet};
+use weir_core::catalog::command::{
+    ArnInput, RuleCreate, RuleModify, RulePrioritiesSet, TransformInput,
+};
 use weir_core::catalog::{Catalog, Command, Decision, Refusal, Resource};
-use weir_core::resource::{Priority, Rule, RuleArn};
+use weir_core::resource::{Priority, Rule, RuleArn, Transform, TransformKind};
 use weir_wire::error::ApiError;
 use weir_wire::generated::elbv2 as api;
 
@@ -26,8 +28,8 @@ pub async fn create(
         listener: required(input.listener_arn),
         priority: i64::from(input.priority.unwrap_or_default()),
         conditions: condition::inputs(input.conditions.unwrap_or_default()),
-        actions: action::inputs(input.actions.unwrap_or_default()),
-        transforms: transforms(input.transforms),
+        actions: action::inputs(call, input.actions.unwrap_or_default())?,
+        transforms: transforms(input.transforms.unwrap_or_default()),
         tags: pairs(input.tags),
     };
     let decision = call.submit(Command::RuleCreate(command)).await?;
@@ -43,8 +45,8 @@ pub async fn modify(
         region: call.facts.region.clone(),
         arn: required(input.rule_arn),
         conditions: input.conditions.map(condition::inputs),
-        actions: input.actions.map(action::inputs),
-        transforms: transforms(input.transforms),
+        actions: input.actions.map(|actions| action::inputs(call, actions)).transpose()?,
+        transforms: input.transforms.map(transforms),
         reset_transforms: input.reset_transforms,
     };
     let decision = call.submit(Command::RuleModify(command)).await?;
@@ -94,7 +96,7 @@ pub fn describe(
             }
             (None, Some(arns)) => by_arns(call, catalog, arns)?,
         };
-        let (page, next) = wanted.of(found, key);
+        let (page, next) = wanted.page(found, key)?;
         Ok((page.into_iter().map(shape).collect(), next))
     })?;
     Ok(api::DescribeRulesOutput { rules: Some(rules), next_marker })
@@ -153,11 +155,39 @@ fn shape(rule: &Rule) -> api::Rule {
         conditions: Some(condition::shapes(&rule.conditions)),
         actions: Some(action::shapes(&rule.actions)),
         is_default: Some(rule.priority == Priority::Default),
-        transforms: None,
+        transforms: Some(rule.transforms.iter().map(transform_shape).collect()),
     }
 }
 
-fn transforms(transforms: Option<Vec<api::RuleTransform>>) -> Vec<String> {
-    let transforms = transforms.unwrap_or_default().into_iter();
-    transforms.map(|transform| required(transform.r#type)).collect()
+fn transforms(transforms: Vec<api::RuleTransform>) -> Vec<TransformInput> {
+    let pair = |pair: api::RewriteConfig| (required(pair.regex), required(pair.replace));
+    let pairs = |rewrites: Option<Vec<api::RewriteConfig>>| -> Vec<(String, String)> {
+        rewrites.unwrap_or_default().into_iter().map(pair).collect()
+    };
+    let input = |transform: api::RuleTransform| TransformInput {
+        kind: required(transform.r#type),
+        host_header: transform.host_header_rewrite_config.map(|config| pairs(config.rewrites)),
+        url: transform.url_rewrite_config.map(|config| pairs(config.rewrites)),
+    };
+    transforms.into_iter().map(input).collect()
+}
+
+fn transform_shape(transform: &Transform) -> api::RuleTransform {
+    let rewrites = Some(vec![api::RewriteConfig {
+        regex: Some(transform.regex.clone()),
+        replace: Some(transform.replace.clone()),
+    }]);
+    let mut shape = api::RuleTransform {
+        r#type: Some(transform.kind.as_str().to_owned()),
+        ..Default::default()
+    };
+    match transform.kind {
+        TransformKind::HostHeaderRewrite => {
+            shape.host_header_rewrite_config = Some(api::HostHeaderRewriteConfig { rewrites });
+        }
+        TransformKind::UrlRewrite => {
+            shape.url_rewrite_config = Some(api::UrlRewriteConfig { rewrites });
+        }
+    }
+    shape
 }

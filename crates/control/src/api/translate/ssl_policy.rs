@@ -34,7 +34,8 @@ pub fn describe(
     }
     found.sort_by_key(|policy| policy.name);
     found.dedup_by_key(|policy| policy.name);
-    let (page, next_marker) = wanted.of(found, |policy| policy.name.to_owned());
+    let page = wanted.page(found, |policy| policy.name.to_owned());
+    let (page, next_marker) = page.map_err(|refusal| call.refuse(&refusal))?;
     let ssl_policies = Some(page.into_iter().map(shape).collect());
     Ok(api::DescribeSSLPoliciesOutput { ssl_policies, next_marker })
 }

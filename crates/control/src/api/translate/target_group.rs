@@ -5,11 +5,10 @@
 use std::collections::BTreeMap;
 
 use weir_core::catalog::command::{
-    ArnInput, HealthCheckInput, TargetGroupCreate, TargetGroupModify, TargetInput, TargetTypeInput,
-    TargetsInput,
+    ArnInput, HealthCheckInput, TargetGroupCreate, TargetGroupModify, TargetInput, TargetsInput,
 };
-use weir_core::catalog::{Catalog, Command, Decision, Refusal, Resource};
-use weir_core::resource::{TargetGroup, TargetGroupArn, TargetType};
+use weir_core::catalog::{Catalog, Command, Decision, Page, Refusal, Resource};
+use weir_core::resource::{LoadBalancerKind, TargetGroup, TargetGroupArn, TargetType};
 use weir_wire::error::ApiError;
 use weir_wire::generated::elbv2 as api;
 
@@ -119,16 +118,29 @@ pub fn describe(
     let wanted = Wanted::new(input.marker, input.page_size, limits::PAGE_SIZE_DEFAULT);
     let (arns, names) = (selected(input.target_group_arns), selected(input.names));
     let (target_groups, next_marker) = call.read(|catalog| {
-        let found = find(call, catalog, input.load_balancer_arn, arns, names)?;
-        let (page, next) = wanted.of(found, |group| group.name.clone());
-        Ok((page.into_iter().map(|group| shape(catalog, group)).collect(), next))
+        let page = match (&input.load_balancer_arn, &arns, &names) {
+            // Not all of the region are collected for one page.
+            (None, None, None) => {
+                let region = &call.facts.region;
+                let known = |name: &str| catalog.target_group_named(region, name).is_some();
+                let request = wanted.request(known)?;
+                wanted.told(catalog.target_groups_describe(region, None, &[], &[], request)?)?
+            }
+            _ => {
+                let found = find(call, catalog, input.load_balancer_arn, arns, names)?;
+                let (items, next) = wanted.page(found, |group| group.name.clone())?;
+                Page { items, next }
+            }
+        };
+        let told = page.items.into_iter().map(|group| shape(catalog, group)).collect();
+        Ok((told, page.next))
     })?;
     Ok(api::DescribeTargetGroupsOutput { target_groups: Some(target_groups), next_marker })
 }
 
 // === helpers ===
 
-/// What the caller selected, by name; everything of the region when nothing was selected.
+/// What the caller selected, by name.
 fn find<'a>(
     call: &Call,
     catalog: &'a Catalog,
@@ -139,11 +151,10 @@ fn find<'a>(
     let region = &call.facts.region;
     let mut found = BTreeMap::new();
     match (load_balancer, arns, names) {
-        (None, None, None) => return Ok(catalog.target_groups_in(region).collect()),
         (Some(arn), None, None) => {
             let lb = load_balancer::by_arn(call, catalog, &arn)?;
             let lb = lb.ok_or(Refusal::LoadBalancerNotFound { arn })?;
-            found.extend(catalog.groups_of(&lb.arn).into_iter().map(|group| (&group.name, group)));
+            found.extend(catalog.groups_of(&lb.arn).map(|group| (&group.name, group)));
         }
         (None, Some(arns), None) => {
             for arn in arns {
@@ -188,27 +199,36 @@ fn shape(catalog: &Catalog, group: &TargetGroup) -> api::TargetGroup {
     let check = &group.health_check;
     let number = |value: u32| i32::try_from(value).ok();
     let users = catalog.load_balancers_using(&group.arn);
-    let matcher = api::Matcher { http_code: Some(check.matcher.clone()), grpc_code: None };
+    let lambda = group.target_type == TargetType::Lambda;
+    // Connections alone have neither path nor matcher.
+    let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let grpc = group.protocol_version.as_deref() == Some("GRPC");
+    let matcher = text(&check.matcher).map(|codes| match grpc {
+        true => api::Matcher { http_code: None, grpc_code: Some(codes) },
+        false => api::Matcher { http_code: Some(codes), grpc_code: None },
+    });
+    let family = if group.ipv6 { "ipv6" } else { "ipv4" };
+    let shown = group.kind() != LoadBalancerKind::Gateway;
     api::TargetGroup {
         target_group_arn: Some(group.arn.to_string()),
         target_group_name: Some(group.name.clone()),
-        protocol: Some(group.protocol.as_str().to_owned()),
-        port: Some(i32::from(group.port)),
-        vpc_id: Some(group.vpc.to_string()),
-        health_check_protocol: Some(check.protocol.as_str().to_owned()),
-        health_check_port: Some(check.port.to_string()),
+        protocol: group.protocol.map(|protocol| protocol.as_str().to_owned()),
+        port: group.port.map(i32::from),
+        vpc_id: group.vpc.as_ref().map(ToString::to_string),
+        health_check_protocol: (!lambda).then(|| check.protocol.as_str().to_owned()),
+        health_check_port: (!lambda).then(|| check.port.to_string()),
         health_check_enabled: Some(check.enabled),
         health_check_interval_seconds: number(check.interval_s),
         health_check_timeout_seconds: number(check.timeout_s),
         healthy_threshold_count: number(check.healthy_threshold),
         unhealthy_threshold_count: number(check.unhealthy_threshold),
-        health_check_path: Some(check.path.clone()),
-        matcher: Some(matcher),
+        health_check_path: text(&check.path),
+        matcher,
         load_balancer_arns: Some(users.iter().map(ToString::to_string).collect()),
         target_type: Some(group.target_type.as_str().to_owned()),
-        protocol_version: Some(group.protocol_version.clone()),
-        ip_address_type: Some("ipv4".to_owned()),
-        target_control_port: None,
+        protocol_version: group.protocol_version.clone(),
+        ip_address_type: shown.then(|| family.to_owned()),
+        target_control_port: group.control_port.map(i32::from),
     }
 }
 
@@ -235,11 +255,11 @@ fn targets_input(
 }
 
 /// Reads a closed set of the model, which the constraints have checked.
-fn target_type(word: Option<&str>) -> TargetTypeInput {
+fn target_type(word: Option<&str>) -> TargetType {
     match word {
-        Some("ip") => TargetTypeInput::Served(TargetType::Ip),
-        Some("lambda") => TargetTypeInput::Lambda,
-        Some("alb") => TargetTypeInput::Alb,
-        _ => TargetTypeInput::Served(TargetType::Instance),
+        Some("ip") => TargetType::Ip,
+        Some("lambda") => TargetType::Lambda,
+        Some("alb") => TargetType::Alb,
+        _ => TargetType::Instance,
     }
 }

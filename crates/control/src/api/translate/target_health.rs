@@ -1,12 +1,15 @@
 //! `DescribeTargetHealth`: what is desired (registrations) joined with what is measured (cells).
 //!
 //! Invariant: every registered target has exactly one state, decided in this order: draining,
-//! group not in use, instance not running, zone not enabled, verdict of the health checks.
+//! group not in use, health checks off, instance not running or address of a load balancer, zone
+//! not enabled, verdict of the health checks.
 // spec: alb §6.3 States and reasons
 
+use std::collections::BTreeMap;
+
 use weir_core::catalog::{Catalog, Refusal};
-use weir_core::resource::{InstanceState, Target, TargetGroup, TargetType};
-use weir_core::snapshot::GroupPlan;
+use weir_core::resource::{InstanceState, LoadBalancerKind, Target, TargetGroup, TargetType};
+use weir_core::snapshot::{GroupPlan, TargetPlan};
 use weir_core::traffic::health::{TargetHealth, Verdict};
 use weir_wire::error::ApiError;
 use weir_wire::generated::elbv2 as api;
@@ -20,6 +23,8 @@ struct View<'a> {
     group: &'a TargetGroup,
     /// Absent only while a publication is late.
     plan: Option<&'a GroupPlan>,
+    /// The targets of the plan: a search for each of a thousand would be a million steps.
+    places: BTreeMap<(&'a str, u16), &'a TargetPlan>,
     /// Some rule forwards here.
     in_use: bool,
     /// `Include` asks for anomaly detection.
@@ -39,7 +44,9 @@ pub fn describe(
         let group = target_group::by_arn(call, catalog, &arn)?;
         let plan = snapshot.group_by_arn(&group.arn).map(AsRef::as_ref);
         let in_use = catalog.load_balancer_of(&group.arn).is_some();
-        let view = View { catalog, group, plan, in_use, anomaly };
+        let targets = plan.map_or(&[][..], |plan| &plan.targets).iter();
+        let places = targets.map(|t| ((t.key.id.as_str(), t.key.port), t.as_ref())).collect();
+        let view = View { catalog, group, plan, places, in_use, anomaly };
         Ok::<_, Refusal>(match asked {
             Some(targets) => targets.into_iter().map(|target| view.asked(target)).collect(),
             None => {
@@ -57,7 +64,7 @@ impl View<'_> {
     /// A target that the caller named: registered, or `Target.NotRegistered`, which is no error.
     fn asked(&self, asked: api::TargetDescription) -> api::TargetHealthDescription {
         let asked = target_group::target_input(asked);
-        let port = asked.port.unwrap_or(self.group.port);
+        let port = asked.port.or(self.group.port).unwrap_or(0);
         let targets = self.catalog.targets(&self.group.arn);
         let named = |target: &&Target| target.id == asked.id;
         let exact = targets.iter().filter(named).find(|target| target.port == port);
@@ -68,7 +75,15 @@ impl View<'_> {
         });
         match found {
             Some(target) => self.registered(target),
-            None => self.description(asked.id, port, asked.zone, TargetHealth::not_registered()),
+            None => {
+                let target = api::TargetDescription {
+                    id: Some(asked.id),
+                    port: shown_port(port),
+                    availability_zone: asked.zone,
+                    quic_server_id: asked.quic_server,
+                };
+                self.description(target, port, TargetHealth::not_registered())
+            }
         }
     }
 
@@ -81,8 +96,22 @@ impl View<'_> {
     }
 
     fn registered(&self, target: &Target) -> api::TargetHealthDescription {
-        let (id, port) = (target.id.clone(), target.port);
-        self.description(id, port, self.zone(target), self.health(target))
+        let shape = api::TargetDescription {
+            id: Some(target.id.clone()),
+            port: shown_port(target.port),
+            availability_zone: self.zone(target),
+            quic_server_id: target.quic_server.clone(),
+        };
+        let mut described = self.description(shape, target.port, self.health(target));
+        // spec: alb §6.3 States and reasons
+        if self.in_use && self.group.kind() != LoadBalancerKind::Gateway {
+            described.administrative_override = Some(api::AdministrativeOverride {
+                state: Some("no_override".to_owned()),
+                reason: Some("AdministrativeOverride.NoOverride".to_owned()),
+                description: Some("No override is currently active on target".to_owned()),
+            });
+        }
+        described
     }
 
     fn health(&self, target: &Target) -> TargetHealth {
@@ -92,7 +121,11 @@ impl View<'_> {
         if !self.in_use {
             return TargetHealth::group_not_in_use();
         }
-        let plan = self.plan.and_then(|plan| Some((plan, plan.target(&target.id, target.port)?)));
+        if !self.group.health_check.enabled {
+            return TargetHealth::disabled();
+        }
+        let place = self.places.get(&(target.id.as_str(), target.port));
+        let plan = self.plan.zip(place.copied());
         let Some((group, plan)) = plan else {
             return TargetHealth::of_verdict(Verdict::Registering);
         };
@@ -107,19 +140,19 @@ impl View<'_> {
     fn zone(&self, target: &Target) -> Option<String> {
         let named = target.zone.as_ref().map(ToString::to_string);
         named.or_else(|| match self.group.target_type {
-            TargetType::Instance => None,
+            TargetType::Instance | TargetType::Alb => None,
+            TargetType::Lambda => Some("all".to_owned()),
             TargetType::Ip => {
-                let address = target.id.parse().ok()?;
-                Some(self.catalog.zone_of_address(&self.group.vpc, address)?.to_string())
+                let (vpc, address) = (self.group.vpc.as_ref()?, target.id.parse().ok()?);
+                Some(self.catalog.zone_of_address(vpc, address)?.to_string())
             }
         })
     }
 
     fn description(
         &self,
-        id: String,
+        target: api::TargetDescription,
         port: u16,
-        zone: Option<String>,
         health: TargetHealth,
     ) -> api::TargetHealthDescription {
         let health_port = self.group.health_check.port.resolve(port).to_string();
@@ -128,13 +161,8 @@ impl View<'_> {
             mitigation_in_effect: Some("no".to_owned()),
         };
         api::TargetHealthDescription {
-            target: Some(api::TargetDescription {
-                id: Some(id),
-                port: Some(i32::from(port)),
-                availability_zone: zone,
-                quic_server_id: None,
-            }),
-            health_check_port: self.in_use.then_some(health_port),
+            target: Some(target),
+            health_check_port: (self.in_use && port != 0).then_some(health_port),
             target_health: Some(api::TargetHealth {
                 state: Some(health.state.to_owned()),
                 reason: health.reason.map(str::to_owned),
@@ -144,4 +172,9 @@ impl View<'_> {
             administrative_override: None,
         }
     }
+}
+
+/// Functions have no port.
+fn shown_port(port: u16) -> Option<i32> {
+    (port != 0).then(|| i32::from(port))
 }

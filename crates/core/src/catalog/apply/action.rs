@@ -1,20 +1,28 @@
 //! Actions of rules and listeners.
 //!
-//! Invariant: what comes out ends with exactly one routing action, has defaults filled in, and
-//! names groups that exist.
+//! Invariant: what comes out is sorted by `Order`, ends with exactly one routing action, has
+//! defaults filled in, and names groups that exist.
 // spec: alb §2.5 Actions - composition rules
 
+use std::collections::BTreeSet;
+
 use super::Apply;
-use crate::catalog::Refusal;
+use super::action_auth::{self, Existing};
+use super::association::protocols_fit;
 use crate::catalog::command::{ActionInput, FixedResponseInput, ForwardInput, RedirectInput};
 use crate::catalog::unserved::Feature;
+use crate::catalog::{Refusal, RoutingRefusal};
 use crate::limits;
+use crate::resource::attribute::Carrier;
 use crate::resource::{
-    Action, ActionKind, FixedResponse, Forward, ListenerProtocol, Redirect, Region, WeightedGroup,
+    Action, ActionKind, FixedResponse, Forward, ListenerProtocol, LoadBalancer, LoadBalancerKind,
+    Redirect, Region, TargetGroup, WeightedGroup,
 };
 
 /// One authentication action and one routing action.
 const ACTIONS_MAX: usize = 2;
+/// Highest `Order`.
+const ORDER_MAX: u32 = 50_000;
 /// Seconds that a client may stick to a target group.
 const STICKINESS_SECONDS: std::ops::RangeInclusive<i64> = 1..=604_800;
 /// Characters of a redirect's host, path and query.
@@ -29,8 +37,11 @@ const CONTENT_TYPES: [&str; 5] =
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub region: &'a Region,
+    pub lb: &'a LoadBalancer,
     pub protocol: ListenerProtocol,
     pub port: u16,
+    /// The actions that stand there now.
+    pub existing: &'a [Action],
 }
 
 // === impl Apply ===
@@ -46,59 +57,170 @@ impl Apply<'_> {
             return Err(Refusal::ActionsEmpty {});
         }
         for (index, input) in (1..).zip(inputs) {
-            kind_served(index, input)?;
+            kind_fits(index, place, input)?;
         }
         if inputs.len() > ACTIONS_MAX {
             return Err(Refusal::ActionsTooMany { limit: ACTIONS_MAX.to_string() });
         }
-        if inputs.len() > 1 && inputs.iter().any(|input| input.order.is_none()) {
-            return Err(Refusal::ActionOrderMissing {});
-        }
-        // Authentication actions were refused above, so every action left is a routing action.
-        let [input] = inputs else { return Err(Refusal::ActionRoutingCount {}) };
-        let kind = match input.kind.as_str() {
+        let sorted = composition(inputs)?;
+        let judge = |input: &&ActionInput| {
+            Ok(Action { order: input.order, kind: self.action_kind(place, input)? })
+        };
+        sorted.iter().map(judge).collect()
+    }
+
+    fn action_kind(&self, place: Place<'_>, input: &ActionInput) -> Result<ActionKind, Refusal> {
+        Ok(match input.kind.as_str() {
             "forward" => ActionKind::Forward(self.forward(place, input)?),
             "redirect" => ActionKind::Redirect(redirect(place, input)?),
-            _ => ActionKind::FixedResponse(fixed_response(input)?),
-        };
-        Ok(vec![Action { order: input.order, kind }])
+            "fixed-response" => ActionKind::FixedResponse(fixed_response(input)?),
+            "authenticate-oidc" => {
+                let existing = Existing::of(place.existing);
+                ActionKind::AuthenticateOidc(action_auth::oidc(input.oidc.as_ref(), existing)?)
+            }
+            "authenticate-cognito" => {
+                ActionKind::AuthenticateCognito(action_auth::cognito(input.cognito.as_ref())?)
+            }
+            _ => ActionKind::JwtValidation(action_auth::jwt(input.jwt.as_ref())?),
+        })
+    }
+
+    /// Refuses what no plane carries.
+    pub(super) fn actions_served(&self, actions: &[Action]) -> Result<(), Refusal> {
+        for action in actions.iter().filter(|action| !action.kind.is_carried()) {
+            match &action.kind {
+                ActionKind::Forward(_) => self.unserved(Feature::GroupStickiness, "")?,
+                other => self.unserved(Feature::ActionType, other.as_str())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether actions that stand may stay when their listener's protocol or port changes.
+    pub(super) fn actions_stay(&self, place: Place<'_>, actions: &[Action]) -> Result<(), Refusal> {
+        for action in actions {
+            if let ActionKind::Redirect(redirect) = &action.kind
+                && redirect_unchanged(place, redirect)
+            {
+                return Err(Refusal::RedirectLoop {});
+            }
+            let kind = action.kind.as_str();
+            if is_authentication(kind) && place.protocol != ListenerProtocol::Https {
+                return Err(Refusal::ActionNeedsHttps { kind: kind.to_owned() });
+            }
+            for arn in action.groups() {
+                let group = self.catalog.target_group(arn);
+                if group.is_some_and(|group| !protocols_fit(place.protocol, group)) {
+                    return Err(Refusal::GroupProtocolIncompatible { arn: arn.to_string() });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn forward(&self, place: Place<'_>, input: &ActionInput) -> Result<Forward, Refusal> {
         let config = input.forward.clone().unwrap_or_default();
         let pairs = forward_groups(input, &config)?;
+        if place.lb.kind == LoadBalancerKind::Gateway && pairs.len() > 1 {
+            return Err(RoutingRefusal::ForwardOnGateway {}.into());
+        }
         let mut groups: Vec<WeightedGroup> = Vec::with_capacity(pairs.len());
+        let mut records: Vec<&TargetGroup> = Vec::with_capacity(pairs.len());
         for (arn, weight) in pairs {
-            let group = self.action_group(place.region, place.protocol, &arn)?;
-            if groups.iter().any(|known| known.group == group) {
+            let record = self.action_group(place.region, place.protocol, &arn)?;
+            if groups.iter().any(|known| known.group == record.arn) {
                 return Err(Refusal::ForwardGroupRepeated { arn });
             }
-            groups.push(WeightedGroup { group, weight });
+            groups.push(WeightedGroup { group: record.arn.clone(), weight });
+            records.push(record);
         }
         let enabled = config.stickiness_enabled.unwrap_or(false);
         let seconds = stickiness_seconds(enabled, config.stickiness_seconds)?;
-        if enabled {
-            return Err(Refusal::unserved(Feature::GroupStickiness, ""));
+        if enabled && place.lb.kind != LoadBalancerKind::Application {
+            let (action, kind) =
+                ("forward with stickiness".to_owned(), place.lb.kind.as_str().to_owned());
+            return Err(RoutingRefusal::ActionForeign { action, kind }.into());
         }
+        sticky_groups(&records, enabled)?;
         Ok(Forward { groups, stickiness_enabled: enabled, stickiness_seconds: seconds })
     }
 }
 
-fn kind_served(index: usize, input: &ActionInput) -> Result<(), Refusal> {
+/// What target stickiness asks of a forward to several groups.
+// spec: alb §2.6 `forward`
+// spec: alb §4.5 Stickiness
+fn sticky_groups(groups: &[&TargetGroup], group_stickiness: bool) -> Result<(), Refusal> {
+    if groups.len() < 2 {
+        return Ok(());
+    }
+    let value = |group: &TargetGroup, key: &str| {
+        Carrier::target_group(group).value(key, &group.attributes).unwrap_or_default().to_owned()
+    };
+    for group in groups.iter().filter(|group| value(group, "stickiness.enabled") == "true") {
+        match value(group, "stickiness.type").as_str() {
+            "app_cookie" => return Err(RoutingRefusal::ForwardAppCookie {}.into()),
+            "lb_cookie" if !group_stickiness => {
+                return Err(RoutingRefusal::ForwardGroupStickiness {}.into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_authentication(kind: &str) -> bool {
+    matches!(kind, "authenticate-oidc" | "authenticate-cognito" | "jwt-validation")
+}
+
+/// The actions in the order of their `Order`: at most one that authenticates, one that routes.
+fn composition(inputs: &[ActionInput]) -> Result<Vec<&ActionInput>, Refusal> {
+    if inputs.len() > 1 && inputs.iter().any(|input| input.order.is_none()) {
+        return Err(Refusal::ActionOrderMissing {});
+    }
+    let mut orders = BTreeSet::new();
+    for order in inputs.iter().filter_map(|input| input.order) {
+        if !(1..=ORDER_MAX).contains(&order) {
+            return Err(RoutingRefusal::ActionOrderRange { order: order.to_string() }.into());
+        }
+        if !orders.insert(order) {
+            return Err(RoutingRefusal::ActionOrderRepeated { order: order.to_string() }.into());
+        }
+    }
+    let mut sorted: Vec<&ActionInput> = inputs.iter().collect();
+    sorted.sort_by_key(|input| input.order);
+    let (last, before) = sorted.split_last().ok_or(Refusal::ActionsEmpty {})?;
+    if before.is_empty() && !is_authentication(&last.kind) {
+        return Ok(sorted);
+    }
+    if inputs.iter().all(|input| is_authentication(&input.kind)) && inputs.len() > 1 {
+        return Err(RoutingRefusal::ActionAuthenticationCount {}.into());
+    }
+    let routes = inputs.iter().filter(|input| !is_authentication(&input.kind)).count();
+    if routes != 1 || is_authentication(&last.kind) {
+        return Err(Refusal::ActionRoutingCount {});
+    }
+    Ok(sorted)
+}
+
+fn kind_fits(index: usize, place: Place<'_>, input: &ActionInput) -> Result<(), Refusal> {
     let configs = [
         ("ForwardConfig", "forward", input.forward.is_some()),
         ("RedirectConfig", "redirect", input.redirect.is_some()),
         ("FixedResponseConfig", "fixed-response", input.fixed_response.is_some()),
+        ("AuthenticateOidcConfig", "authenticate-oidc", input.oidc.is_some()),
+        ("AuthenticateCognitoConfig", "authenticate-cognito", input.cognito.is_some()),
+        ("JwtValidationConfig", "jwt-validation", input.jwt.is_some()),
     ];
     let kind = input.kind.clone();
-    match kind.as_str() {
-        "forward" | "redirect" | "fixed-response" => {}
-        // Only HTTP listeners exist, so AWS's own refusal fits.
-        // spec: alb §2.5 Actions - composition rules
-        "authenticate-oidc" | "authenticate-cognito" | "jwt-validation" => {
-            return Err(Refusal::ActionNeedsHttps { kind });
-        }
-        _ => return Err(Refusal::ActionTypeUnknown { index: index.to_string(), value: kind }),
+    if !configs.iter().any(|(_, of, _)| *of == kind) {
+        return Err(Refusal::ActionTypeUnknown { index: index.to_string(), value: kind });
+    }
+    if place.lb.kind != LoadBalancerKind::Application && kind != "forward" {
+        let (action, kind) = (kind, place.lb.kind.as_str().to_owned());
+        return Err(RoutingRefusal::ActionForeign { action, kind }.into());
+    }
+    if is_authentication(&kind) && place.protocol != ListenerProtocol::Https {
+        return Err(Refusal::ActionNeedsHttps { kind });
     }
     for (config, of, given) in configs {
         if given && of != kind {
@@ -185,6 +307,11 @@ fn redirect(place: Place<'_>, input: &ActionInput) -> Result<Redirect, Refusal> 
         status,
     };
     redirect_parts(&redirect)?;
+    // spec: alb §2.7 `redirect`
+    if place.protocol == ListenerProtocol::Https && redirect.protocol == "HTTP" {
+        let (member, value) = ("Protocol".to_owned(), redirect.protocol);
+        return Err(Refusal::RedirectMember { member, value });
+    }
     if redirect_unchanged(place, &redirect) {
         return Err(Refusal::RedirectLoop {});
     }
@@ -272,6 +399,11 @@ fn fixed_response(input: &ActionInput) -> Result<FixedResponse, Refusal> {
     }
     if config.message_body.as_ref().is_some_and(|body| body.chars().count() > BODY_MAX) {
         return Err(Refusal::FixedResponseBody {});
+    }
+    // Other control characters cannot stand in the XML that tells of them.
+    let odd = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    if config.message_body.as_ref().is_some_and(|body| body.chars().any(odd)) {
+        return Err(RoutingRefusal::FixedResponseBodyCharacters {}.into());
     }
     Ok(FixedResponse { status, content_type, body: config.message_body })
 }

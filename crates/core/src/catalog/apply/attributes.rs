@@ -1,16 +1,21 @@
 //! `Modify…Attributes`: all or nothing, against the declarations of `resource::attribute`.
 //!
+//! Each pair is judged alone, then the values that would be in force are judged together
+//! (`attribute_rules`), then what no plane carries is refused.
+//!
 //! Invariant: a record keeps only values that differ from their default.
 // spec: alb §13 Attribute tables
+// spec: nlb-gwlb-clb §8 Attribute tables (keys are case-sensitive strings, values strings)
 
 use std::collections::BTreeSet;
 
 use super::Apply;
+use super::attribute_rules as rules;
 use crate::catalog::command::{AttributesModify, Pairs};
 use crate::catalog::unserved::Feature;
-use crate::catalog::{Refusal, Resource, ResourceKey};
-use crate::resource::attribute::{self, Declaration, Family, Fault, Scope, Serving};
-use crate::resource::{AttributeValues, Scheme};
+use crate::catalog::{AttributeRefusal, Refusal, Resource, ResourceKey};
+use crate::resource::attribute::{self, Carrier, Declaration, Family, Fault, Serving, Shape};
+use crate::resource::{AttributeValues, LoadBalancerKind};
 
 /// Attributes of one call.
 // spec: control-plane §1.3 ELBv2 errors, pagination, waiters, limits, attributes
@@ -18,18 +23,6 @@ const ATTRIBUTES_MAX: usize = 20;
 /// Sticky session types of any load balancer.
 const STICKINESS_TYPES: [&str; 5] =
     ["lb_cookie", "app_cookie", "source_ip", "source_ip_dest_ip", "source_ip_dest_ip_proto"];
-
-/// What carries the attributes, as far as judging them needs it.
-#[derive(Clone, Copy)]
-struct Carrier<'a> {
-    family: Family,
-    /// Of a load balancer.
-    scheme: Option<Scheme>,
-    /// Of a target group or listener, or the type of a load balancer.
-    protocol: &'a str,
-    /// Of a target group.
-    target_type: &'a str,
-}
 
 // === impl Apply ===
 
@@ -42,13 +35,9 @@ impl Apply<'_> {
         if input.attributes.len() > ATTRIBUTES_MAX {
             return Err(Refusal::AttributesTooMany { limit: ATTRIBUTES_MAX.to_string() });
         }
-        let (family, scheme) = (Family::LoadBalancer, Some(lb.scheme));
-        let carrier = Carrier { family, scheme, protocol: lb.kind.as_str(), target_type: "" };
-        let attributes = merge(carrier, &lb.attributes, &input.attributes)?;
-        let value = |key| attribute::effective(family, key, &attributes);
-        if value("access_logs.s3.enabled") == "true" && value("access_logs.s3.bucket").is_empty() {
-            return Err(Refusal::LogBucketMissing {});
-        }
+        let carrier = Carrier::load_balancer(lb);
+        let attributes = changed(&carrier, &lb.attributes, &input.attributes)?;
+        self.attributes_served(&carrier, &lb.attributes, &attributes)?;
         if attributes == lb.attributes {
             self.subject(ResourceKey::LoadBalancer(lb.arn.clone()));
         } else {
@@ -64,13 +53,16 @@ impl Apply<'_> {
         input: &AttributesModify,
     ) -> Result<(), Refusal> {
         let group = self.target_group(&input.region, &input.arn)?;
-        let carrier = Carrier {
-            family: Family::TargetGroup,
-            scheme: None,
-            protocol: group.protocol.as_str(),
-            target_type: group.target_type.as_str(),
-        };
-        let attributes = merge(carrier, &group.attributes, &input.attributes)?;
+        let carrier = Carrier::target_group(group);
+        let attributes = changed(&carrier, &group.attributes, &input.attributes)?;
+        let key = "load_balancing.cross_zone.enabled";
+        let zonal = attributes.get(key).is_some_and(|value| value == "false");
+        let mut zones = self.catalog.targets(&group.arn).iter().map(|target| &target.zone);
+        // spec: alb §4.8 Cross-zone
+        if zonal && zones.any(|zone| zone.as_ref().is_some_and(|zone| zone.as_str() == "all")) {
+            return Err(Refusal::TargetZoneAllCrossZoneOff {});
+        }
+        self.attributes_served(&carrier, &group.attributes, &attributes)?;
         if attributes == group.attributes {
             self.subject(ResourceKey::TargetGroup(group.arn.clone()));
         } else {
@@ -86,9 +78,9 @@ impl Apply<'_> {
         input: &AttributesModify,
     ) -> Result<(), Refusal> {
         let listener = self.listener(&input.region, &input.arn)?;
-        let (family, protocol) = (Family::Listener, listener.protocol.as_str());
-        let carrier = Carrier { family, scheme: None, protocol, target_type: "" };
-        let attributes = merge(carrier, &listener.attributes, &input.attributes)?;
+        let carrier = Carrier::listener(listener);
+        let attributes = changed(&carrier, &listener.attributes, &input.attributes)?;
+        self.attributes_served(&carrier, &listener.attributes, &attributes)?;
         if attributes == listener.attributes {
             self.subject(ResourceKey::Listener(listener.arn.clone()));
         } else {
@@ -98,10 +90,44 @@ impl Apply<'_> {
         }
         Ok(())
     }
+
+    /// Refuses new values that would change nothing.
+    fn attributes_served(
+        &self,
+        carrier: &Carrier<'_>,
+        before: &AttributeValues,
+        after: &AttributeValues,
+    ) -> Result<(), Refusal> {
+        for key in carrier.recorded_only(after) {
+            if before.get(key) != after.get(key) {
+                self.unserved(Feature::AttributeValue, key)?;
+            }
+        }
+        Ok(())
+    }
 }
 
+/// The values that somebody set, after this call.
+///
+/// # Errors
+/// What AWS would refuse; whether a plane carries the values is not judged here.
+pub(in crate::catalog) fn changed(
+    carrier: &Carrier<'_>,
+    current: &AttributeValues,
+    pairs: &Pairs,
+) -> Result<AttributeValues, Refusal> {
+    let merged = merge(carrier, current, pairs)?;
+    match carrier.family {
+        Family::LoadBalancer => rules::load_balancer(carrier, current, &merged)?,
+        Family::TargetGroup => rules::target_group(carrier, &merged, pairs)?,
+        Family::Listener => rules::listener(carrier, &merged)?,
+    }
+    Ok(merged)
+}
+
+/// The values that somebody set, after this call; only those that differ from their default.
 fn merge(
-    carrier: Carrier<'_>,
+    carrier: &Carrier<'_>,
     current: &AttributeValues,
     pairs: &Pairs,
 ) -> Result<AttributeValues, Refusal> {
@@ -114,13 +140,10 @@ fn merge(
         if !seen.insert(key) {
             return Err(Refusal::AttributeRepeated { key: key.clone() });
         }
-        let family = carrier.family;
-        let declaration = attribute::find(family, key).ok_or_else(|| {
-            let family = family.title().to_owned();
-            Refusal::AttributeUnknown { family, key: key.clone() }
-        })?;
-        judge(carrier, declaration, value)?;
-        if value == declaration.default_for(carrier.scheme) {
+        let row = carrier.find(key).ok_or_else(|| absent(carrier, key))?;
+        judge(carrier, row, value)?;
+        let resets = row.shape == Shape::HeaderName && value.is_empty();
+        if resets || value == row.default_for(carrier.scheme) {
             merged.remove(key);
         } else {
             merged.insert(key.clone(), value.clone());
@@ -129,10 +152,7 @@ fn merge(
     Ok(merged)
 }
 
-fn judge(carrier: Carrier<'_>, row: &Declaration, value: &str) -> Result<(), Refusal> {
-    if row.scope != Scope::Application {
-        return Err(out_of_scope(carrier, row));
-    }
+fn judge(carrier: &Carrier<'_>, row: &Declaration, value: &str) -> Result<(), Refusal> {
     if row.key == "stickiness.type" {
         stickiness_type(carrier, value)?;
     }
@@ -141,38 +161,63 @@ fn judge(carrier: Carrier<'_>, row: &Declaration, value: &str) -> Result<(), Ref
         return Ok(());
     }
     let key = row.key.to_owned();
-    match row.serving {
-        Serving::Full => Ok(()),
-        Serving::DefaultOnly => Err(Refusal::unserved(Feature::AttributeValue, key)),
-        Serving::Immutable => {
-            Err(Refusal::AttributeImmutable { key, value: row.default.to_owned() })
-        }
+    // What serves an application load balancer as a target has its settings.
+    if carrier.target_type == "alb" {
+        let kind = carrier.target_type.to_owned();
+        return Err(Refusal::AttributeForeignTargetType { key, kind });
     }
+    if row.serving != Serving::Immutable {
+        return Ok(());
+    }
+    let (value, protocol) = (row.default.to_owned(), carrier.protocol.to_owned());
+    Err(match carrier.family {
+        Family::TargetGroup if key == "stickiness.enabled" => {
+            AttributeRefusal::StickinessByProtocol { protocol }.into()
+        }
+        Family::TargetGroup => AttributeRefusal::FixedByProtocol { key, value, protocol }.into(),
+        Family::LoadBalancer | Family::Listener => Refusal::AttributeImmutable { key, value },
+    })
 }
 
-fn out_of_scope(carrier: Carrier<'_>, row: &Declaration) -> Refusal {
-    let key = row.key.to_owned();
+/// Why a key does not exist here.
+fn absent(carrier: &Carrier<'_>, key: &str) -> Refusal {
+    let mut rows = carrier.family.rows().iter().filter(|row| row.key == key).peekable();
+    let key = key.to_owned();
+    if rows.peek().is_none() {
+        if key.starts_with(attribute::OWN_PREFIX) {
+            return AttributeRefusal::OwnKeyUnknown { key }.into();
+        }
+        return Refusal::AttributeUnknown { family: carrier.family.title().to_owned(), key };
+    }
+    let other_type = rows.any(|row| row.scope.speaks_to(carrier));
     let protocol = carrier.protocol.to_owned();
-    match (carrier.family, row.scope) {
-        (Family::LoadBalancer, _) => Refusal::AttributeForeignLoadBalancer { key, kind: protocol },
-        (Family::TargetGroup, Scope::Lambda) => {
-            let kind = carrier.target_type.to_owned();
-            Refusal::AttributeForeignTargetType { key, kind }
+    match carrier.family {
+        Family::LoadBalancer => {
+            Refusal::AttributeForeignLoadBalancer { key, kind: carrier.kind.as_str().to_owned() }
         }
-        (Family::TargetGroup, _) => Refusal::AttributeForeignTargetGroup { key, protocol },
-        (Family::Listener, _) => Refusal::AttributeForeignListener { key, protocol },
+        Family::TargetGroup if other_type || carrier.target_type == "lambda" => {
+            Refusal::AttributeForeignTargetType { key, kind: carrier.target_type.to_owned() }
+        }
+        Family::TargetGroup => Refusal::AttributeForeignTargetGroup { key, protocol },
+        Family::Listener => Refusal::AttributeForeignListener { key, protocol },
     }
 }
 
-fn stickiness_type(carrier: Carrier<'_>, value: &str) -> Result<(), Refusal> {
-    if !STICKINESS_TYPES.contains(&value) {
-        return Err(Refusal::StickinessTypeInvalid {});
-    }
-    if value.starts_with("source_ip") {
-        let (kind, protocol) = (value.to_owned(), carrier.protocol.to_owned());
-        return Err(Refusal::StickinessTypeForeign { kind, protocol });
-    }
-    Ok(())
+fn stickiness_type(carrier: &Carrier<'_>, value: &str) -> Result<(), Refusal> {
+    let (value, protocol) = (value.to_owned(), carrier.protocol.to_owned());
+    let cookie = value.ends_with("cookie");
+    let fits = match carrier.kind {
+        LoadBalancerKind::Gateway if !value.starts_with("source_ip_dest_ip") => {
+            return Err(AttributeRefusal::StickinessTypeGeneve { value }.into());
+        }
+        _ if !STICKINESS_TYPES.contains(&value.as_str()) => {
+            return Err(Refusal::StickinessTypeInvalid {});
+        }
+        LoadBalancerKind::Application => cookie,
+        LoadBalancerKind::Network => value == "source_ip",
+        LoadBalancerKind::Gateway => true,
+    };
+    if fits { Ok(()) } else { Err(Refusal::StickinessTypeForeign { kind: value, protocol }) }
 }
 
 fn misfit(key: &str, value: &str, fault: Fault) -> Refusal {
@@ -183,5 +228,6 @@ fn misfit(key: &str, value: &str, fault: Fault) -> Refusal {
         Fault::Bucket => Refusal::LogBucketInvalid { bucket: value },
         Fault::Prefix => Refusal::LogPrefixInvalid { prefix: value },
         Fault::Text(limit) => Refusal::AttributeText { key, limit: limit.to_string() },
+        Fault::CookieReserved => AttributeRefusal::CookieReserved { name: value }.into(),
     }
 }

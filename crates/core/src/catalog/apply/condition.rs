@@ -6,11 +6,11 @@
 
 use ipnet::IpNet;
 
-use crate::catalog::Refusal;
 use crate::catalog::command::{ConditionInput, PatternsInput};
+use crate::catalog::{Refusal, RoutingRefusal};
 use crate::limits;
 use crate::resource::{Condition, QueryPair};
-use crate::traffic::route;
+use crate::traffic::{route, transform};
 
 /// Characters of most comparison strings.
 const VALUE_MAX: usize = 128;
@@ -26,7 +26,26 @@ const SOURCE_IP: &str = "source-ip";
 /// Fields that a rule may have once.
 const SINGLE_FIELDS: [&str; 4] = [HOST_HEADER, PATH_PATTERN, METHOD, SOURCE_IP];
 
-/// Judges the conditions of a rule.
+/// Judges the conditions of a rule of a network load balancer.
+// spec: nlb-gwlb-clb §1.2 Listener rules (added 2026) [D][M]
+pub(super) fn conditions_network(inputs: &[ConditionInput]) -> Result<Vec<Condition>, Refusal> {
+    let refusal = || Refusal::from(RoutingRefusal::ConditionNetwork {});
+    let [input] = inputs else { return Err(refusal()) };
+    if field(input)? != SOURCE_IP {
+        return Err(refusal());
+    }
+    configs_fit(input, SOURCE_IP)?;
+    let blocks = input.source_ip.as_deref().unwrap_or_default();
+    let bare = blocks.is_empty() && input.values.is_empty() && input.regexes.is_empty();
+    match input.source_family {
+        Some(family) if bare => {
+            Ok(vec![Condition::SourceIp { values: Vec::new(), family: Some(family) }])
+        }
+        _ => Err(refusal()),
+    }
+}
+
+/// Judges the conditions of a rule of an application load balancer.
 pub(super) fn conditions(inputs: &[ConditionInput]) -> Result<Vec<Condition>, Refusal> {
     if inputs.is_empty() {
         return Err(Refusal::ConditionsEmpty {});
@@ -147,22 +166,11 @@ fn regexes(
     let regexes: Vec<String> = configured.iter().chain(&input.regexes).cloned().collect();
     for text in &regexes {
         strings(field, std::slice::from_ref(text), VALUE_MAX)?;
-        if has_unicode_class(text) || route::regex(text).is_none() {
+        if transform::has_unicode_class(text) || route::regex(text).is_none() {
             return Err(Refusal::ConditionRegexInvalid { value: text.clone() });
         }
     }
     Ok(regexes)
-}
-
-/// Whether a pattern uses `\p{…}` or `\P{…}`, which our engine knows and AWS's refuses.
-fn has_unicode_class(pattern: &str) -> bool {
-    let mut characters = pattern.chars();
-    while let Some(c) = characters.next() {
-        if c == '\\' && matches!(characters.next(), Some('p' | 'P')) {
-            return true;
-        }
-    }
-    false
 }
 
 fn no_regexes(field: &str, input: &ConditionInput) -> Result<(), Refusal> {
@@ -282,6 +290,9 @@ fn source_ip(input: &ConditionInput) -> Result<Condition, Refusal> {
     let Some(blocks) = &input.source_ip else {
         return Err(config_missing("SourceIpConfig", SOURCE_IP));
     };
+    if input.source_family.is_some() {
+        return Err(RoutingRefusal::ConditionFamilyForeign {}.into());
+    }
     if blocks.is_empty() {
         return Err(Refusal::ConditionFieldValueMissing { field: SOURCE_IP.to_owned() });
     }
@@ -290,7 +301,7 @@ fn source_ip(input: &ConditionInput) -> Result<Condition, Refusal> {
         _ => Err(Refusal::ConditionCidrInvalid { value: text.clone() }),
     };
     let values = blocks.iter().map(block).collect::<Result<_, _>>()?;
-    Ok(Condition::SourceIp { values })
+    Ok(Condition::SourceIp { values, family: None })
 }
 
 fn config_missing(config: &str, field: &str) -> Refusal {
@@ -304,7 +315,7 @@ fn value_count(condition: &Condition) -> usize {
         | Condition::HttpHeader { values, regexes, .. } => values.len() + regexes.len(),
         Condition::HttpRequestMethod { values } => values.len(),
         Condition::QueryString { values } => values.len(),
-        Condition::SourceIp { values } => values.len(),
+        Condition::SourceIp { values, .. } => values.len(),
     }
 }
 

@@ -11,14 +11,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::load_balancer::DEFAULT_GROUP;
+use super::instance_attribute::user_data_fits;
 use super::tag::{ADDRESS_TAG, ec2_tags_merge};
 use super::target::is_instance_id;
 use super::{Apply, EC2_ID_LEN};
 use crate::catalog::command::{InstancesInput, InstancesRun};
-use crate::catalog::{Refusal, Resource, ResourceKey, Transition};
+use crate::catalog::unserved::Feature;
+use crate::catalog::{InventoryRefusal, Refusal, Resource, ResourceKey, Transition};
 use crate::resource::{
-    Instance, InstanceId, InstanceState, InterfaceId, Region, SecurityGroupId, Subnet, Tags, VpcId,
+    Instance, InstanceId, InstanceState, InterfaceId, PrimaryInterface, Region, Subnet, Tags,
 };
 
 /// What EC2 takes when no type is named.
@@ -50,7 +51,8 @@ impl<'a> Apply<'a> {
                     return Err(Refusal::Ec2SubnetFull { subnet });
                 }
             };
-            let instance = self.launch(&template, address);
+            let mut instance = self.launch(&template, address);
+            self.primary_addresses(input, &mut instance)?;
             self.put_subject(Resource::Instance(instance));
         }
         Ok(())
@@ -71,9 +73,21 @@ impl<'a> Apply<'a> {
             }
         }
         counts(input)?;
+        if let Some(other) = &input.other_interface {
+            return Err(Refusal::unserved(Feature::LaunchInterface, other));
+        }
+        if let Some(data) = &input.options.user_data {
+            user_data_fits(&data.0)?;
+        }
         let subnet = self.launch_subnet(input)?;
-        let security_groups = self.launch_groups(input, &subnet.vpc)?;
+        let (ids, names) = (&input.security_group_ids, &input.security_group_names);
+        let security_groups = self.interface_groups(&subnet.vpc, ids, names)?;
         let tags = ec2_tags_merge(&Tags::new(), &input.tags)?;
+        let primary = PrimaryInterface {
+            description: input.interface_description.clone().unwrap_or_default(),
+            tags: ec2_tags_merge(&Tags::new(), &input.interface_tags)?,
+            ..PrimaryInterface::default()
+        };
         // Replaced by the private address at launch when no tag names one.
         let address = match tags.get(ADDRESS_TAG) {
             Some(text) => real_address(text)?,
@@ -96,6 +110,8 @@ impl<'a> Apply<'a> {
             launched_ms: self.now.epoch_ms(),
             terminated_ms: None,
             client_token: input.client_token.clone(),
+            primary,
+            options: input.options.clone(),
             tags,
         })
     }
@@ -106,7 +122,7 @@ impl<'a> Apply<'a> {
         let named = !template.address.is_unspecified();
         Instance {
             id: InstanceId::new(id),
-            interface: InterfaceId::new(format!("eni-{}", self.rng.hex(EC2_ID_LEN))),
+            interface: self.interface_id(),
             private_address,
             address: if named { template.address } else { private_address },
             ..template.clone()
@@ -163,36 +179,18 @@ impl<'a> Apply<'a> {
         }
     }
 
-    fn launch_groups(
-        &self,
+    /// The further addresses of a new instance's interface.
+    fn primary_addresses(
+        &mut self,
         input: &InstancesRun,
-        vpc: &VpcId,
-    ) -> Result<Vec<SecurityGroupId>, Refusal> {
+        instance: &mut Instance,
+    ) -> Result<(), Refusal> {
         let catalog = self.catalog;
-        let by_id = input.security_group_ids.iter().map(|id| {
-            let found = catalog.security_group(id.as_str()).filter(|group| group.vpc == *vpc);
-            found.ok_or_else(|| Refusal::Ec2GroupNotFound { id: id.clone() })
-        });
-        let by_name = input.security_group_names.iter().map(|name| {
-            let found = catalog.security_group_named(vpc, name);
-            found.ok_or_else(|| Refusal::Ec2GroupNotFound { id: name.clone() })
-        });
-        let mut groups: Vec<SecurityGroupId> = Vec::new();
-        for group in by_id.chain(by_name) {
-            let id = &group?.id;
-            if !groups.contains(id) {
-                groups.push(id.clone());
-            }
-        }
-        if groups.len() > catalog.settings.quotas.security_groups_per_interface {
-            let reason = "Too many security groups for one interface".to_owned();
-            return Err(Refusal::Ec2Parameter { reason });
-        }
-        if groups.is_empty() {
-            let group = catalog.security_group_named(vpc, DEFAULT_GROUP);
-            groups.extend(group.map(|group| group.id.clone()));
-        }
-        Ok(groups)
+        let Some(subnet) = catalog.subnet(&instance.subnet) else { return Ok(()) };
+        let (named, count) = (&input.secondary, input.secondary_count);
+        instance.primary.secondary = self.private_more(subnet, &[], named, count)?;
+        instance.primary.ipv6 = self.ipv6_more(subnet, &input.ipv6, input.ipv6_count)?;
+        Ok(())
     }
 
     /// The address asked for, or the lowest free one; `None` when the subnet is full.
@@ -244,6 +242,29 @@ impl<'a> Apply<'a> {
         next: InstanceState,
         verb: Option<&str>,
     ) -> Result<(), Refusal> {
+        let instances = self.instances_named(input)?;
+        let gone = instances.iter().find(|i| i.state == InstanceState::Terminated);
+        if let (Some(instance), Some(verb)) = (gone, verb) {
+            let (id, verb) = (instance.id.to_string(), verb.to_owned());
+            return Err(Refusal::Ec2InstanceState { id, verb });
+        }
+        for instance in &instances {
+            protected(instance, next)?;
+        }
+        for instance in instances {
+            let (previous, current) = (instance.state, next);
+            let transition = Transition { instance: instance.id.clone(), previous, current };
+            self.decision.transitions.push(transition);
+            self.instance_move(instance, next);
+        }
+        Ok(())
+    }
+
+    /// The instances that a request names, each once; all that are missing are told together.
+    pub(super) fn instances_named(
+        &self,
+        input: &InstancesInput,
+    ) -> Result<Vec<&'a Instance>, Refusal> {
         let mut instances: Vec<&'a Instance> = Vec::with_capacity(input.ids.len());
         let mut missing: Vec<&str> = Vec::new();
         for id in &input.ids {
@@ -257,18 +278,7 @@ impl<'a> Apply<'a> {
         if !missing.is_empty() {
             return Err(Refusal::Ec2InstanceNotFound { ids: missing.join(", ") });
         }
-        let gone = instances.iter().find(|i| i.state == InstanceState::Terminated);
-        if let (Some(instance), Some(verb)) = (gone, verb) {
-            let (id, verb) = (instance.id.to_string(), verb.to_owned());
-            return Err(Refusal::Ec2InstanceState { id, verb });
-        }
-        for instance in instances {
-            let (previous, current) = (instance.state, next);
-            let transition = Transition { instance: instance.id.clone(), previous, current };
-            self.decision.transitions.push(transition);
-            self.instance_move(instance, next);
-        }
-        Ok(())
+        Ok(instances)
     }
 
     fn instance_move(&mut self, instance: &Instance, next: InstanceState) {
@@ -284,6 +294,7 @@ impl<'a> Apply<'a> {
         if next == InstanceState::Terminated {
             let subjects = self.decision.subjects.len();
             self.instance_leaves_groups(instance);
+            self.interfaces_leave(instance);
             // The call is about instances; the groups are its consequence.
             self.decision.subjects.truncate(subjects);
         }
@@ -296,6 +307,21 @@ impl<'a> Apply<'a> {
         }
         let found = self.catalog.instance(id).filter(|instance| instance.region == *region);
         found.ok_or_else(|| Refusal::Ec2InstanceNotFound { ids: id.to_owned() })
+    }
+}
+
+/// Whether the instance's own settings forbid the transition.
+fn protected(instance: &Instance, next: InstanceState) -> Result<(), Refusal> {
+    let id = || instance.id.to_string();
+    let (options, moves) = (&instance.options, instance.state != next);
+    match next {
+        InstanceState::Terminated if moves && options.termination_protected => {
+            Err(InventoryRefusal::TerminationProtected { id: id() }.into())
+        }
+        InstanceState::Stopped if moves && options.stop_protected => {
+            Err(InventoryRefusal::StopProtected { id: id() }.into())
+        }
+        _ => Ok(()),
     }
 }
 

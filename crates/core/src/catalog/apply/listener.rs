@@ -2,72 +2,136 @@
 //!
 //! Invariant: a listener exists together with its default rule, which holds its default actions.
 // spec: alb §1.1 Listener rules of existence
+// spec: nlb-gwlb-clb §1.1 Listeners and protocol compatibility [D][M]
+// spec: nlb-gwlb-clb §2.1 Model [D][M]
 
 use super::Apply;
 use super::action::Place;
+use super::listener_tls::Tls;
 use super::tag::tags_new;
-use crate::catalog::command::{ArnInput, ListenerCreate, ListenerModify, TlsInput};
+use crate::catalog::command::{ArnInput, ListenerCreate, ListenerModify};
 use crate::catalog::unserved::Feature;
-use crate::catalog::{Refusal, Resource, ResourceKey};
-use crate::resource::ssl_policy::SslPolicy;
+use crate::catalog::{Refusal, Resource, ResourceKey, RoutingRefusal};
+use crate::resource::attribute::Carrier;
 use crate::resource::{
-    Action, AttributeValues, Listener, ListenerArn, ListenerProtocol, LoadBalancer, Priority, Rule,
-    RuleArn, Tags,
+    Action, ActionKind, AttributeValues, ClientSecret, IpAddressType, Listener, ListenerArn,
+    ListenerProtocol, LoadBalancer, LoadBalancerKind, Priority, Rule, RuleArn, Tags,
 };
+
+/// The port under which a gateway's one listener is kept.
+const GATEWAY_PORT: u16 = 6_081;
+
+/// A listener that was judged.
+struct Draft {
+    protocol: ListenerProtocol,
+    port: u16,
+    tls: Tls,
+    actions: Vec<Action>,
+    tags: Tags,
+}
 
 // === impl Apply ===
 
 impl<'a> Apply<'a> {
     pub(super) fn listener_create(&mut self, input: &ListenerCreate) -> Result<(), Refusal> {
-        let port = input.port.filter(|port| *port > 0);
-        let protocol = input.protocol.as_deref();
         let lb = self.load_balancer(&input.region, &input.load_balancer)?;
-        let port = port.ok_or(Refusal::ListenerPortMissing {})?;
-        let protocol = protocol.ok_or(Refusal::ListenerProtocolMissing {})?;
-        let protocol = protocol_of(protocol)?;
-        match protocol {
-            ListenerProtocol::Http => tls_absent(&input.tls)?,
-            ListenerProtocol::Https => {
-                let certificates = input.tls.certificates.as_deref().unwrap_or_default();
-                if certificates.is_empty() {
-                    return Err(Refusal::CertificateMissing {});
-                }
-                return Err(https_refusal(&input.tls));
-            }
-            other => {
-                return Err(Refusal::ListenerProtocolInvalid {
-                    protocol: other.as_str().to_owned(),
-                });
-            }
-        }
-        let place = Place { region: &input.region, protocol, port };
+        let (protocol, port) = place_of(lb, input)?;
+        let tls = self.tls(&input.region, protocol, &input.tls, None)?;
+        let place = Place { region: &input.region, lb, protocol, port, existing: &[] };
         let actions = self.actions(place, &input.default_actions)?;
         let tags = tags_new(&input.tags)?;
+        let draft = Draft { protocol, port, tls, actions, tags };
         if let Some(found) = self.listener_on(lb, port) {
-            let settings = (found.protocol, self.default_actions(found), &found.tags);
-            if settings != (protocol, actions.as_slice(), &tags) {
-                return Err(Refusal::ListenerPortTaken { arn: lb.arn.to_string() });
+            if !self.same_settings(found, &draft) {
+                return Err(taken(lb));
             }
             self.subject(ResourceKey::Listener(found.arn.clone()));
             return Ok(());
         }
-        let limit = self.catalog.settings.quotas.listeners_per_load_balancer;
-        if self.catalog.listeners_of(&lb.arn).count() >= limit {
-            return Err(Refusal::ListenersTooMany { limit: limit.to_string() });
-        }
-        self.groups_admit(lb, &actions, None)?;
-        self.listener_add(lb, protocol, port, actions, tags);
+        self.listener_room(lb)?;
+        self.protocols_combine(lb, protocol, None)?;
+        self.verify_admit(lb, &draft.tls, None)?;
+        self.groups_admit(lb, &draft.actions, None)?;
+        self.listener_served(protocol)?;
+        self.actions_served(&draft.actions)?;
+        self.listener_add(lb, draft);
         Ok(())
     }
 
-    fn listener_add(
-        &mut self,
+    /// Whether a repeated create call asks for what exists. Secrets are sealed anew each time and
+    /// cannot be compared.
+    // spec: alb §0.1 Wire protocol [A]
+    fn same_settings(&self, found: &Listener, draft: &Draft) -> bool {
+        let mut tls = Tls::of(found);
+        tls.certificates.truncate(1);
+        found.protocol == draft.protocol
+            && tls == draft.tls
+            && found.tags == draft.tags
+            && without_secrets(self.default_actions(found)) == without_secrets(&draft.actions)
+    }
+
+    fn listener_room(&self, lb: &LoadBalancer) -> Result<(), Refusal> {
+        let quotas = &self.catalog.settings.quotas;
+        let limit = match lb.kind {
+            LoadBalancerKind::Application => quotas.listeners_per_load_balancer,
+            LoadBalancerKind::Network => quotas.listeners_per_network_load_balancer,
+            LoadBalancerKind::Gateway => 1,
+        };
+        if self.catalog.listeners_of(&lb.arn).count() < limit {
+            return Ok(());
+        }
+        let (kind, limit) = (lb.kind.as_str().to_owned(), limit.to_string());
+        Err(Refusal::ListenersTooMany { kind, limit })
+    }
+
+    /// Whether a protocol can stand beside what the load balancer has.
+    // spec: nlb-gwlb-clb §1.14 QUIC [D][S]
+    fn protocols_combine(
+        &self,
         lb: &LoadBalancer,
         protocol: ListenerProtocol,
-        port: u16,
-        actions: Vec<Action>,
-        tags: Tags,
-    ) {
+        own: Option<&Listener>,
+    ) -> Result<(), Refusal> {
+        let others = self.catalog.listeners_of(&lb.arn);
+        let others = others.filter(|other| own.is_none_or(|own| own.arn != other.arn));
+        let others: Vec<ListenerProtocol> = others.map(|other| other.protocol).collect();
+        let conflict = |reason: &str| {
+            Err(RoutingRefusal::ListenerQuicConflict { reason: reason.to_owned() }.into())
+        };
+        if is_udp(protocol) {
+            if others.iter().copied().any(is_quic) {
+                return conflict("together with UDP or TCP_UDP listeners");
+            }
+            if lb.ip_address_type != IpAddressType::Ipv4 && !lb.source_nat {
+                return Err(RoutingRefusal::ListenerUdpDualstack {}.into());
+            }
+        }
+        if is_quic(protocol) {
+            if lb.ip_address_type != IpAddressType::Ipv4 {
+                return conflict("on dualstack load balancers");
+            }
+            if !lb.security_groups.is_empty() {
+                return conflict("on load balancers with security groups");
+            }
+            if others.iter().copied().any(is_udp) {
+                return conflict("together with UDP or TCP_UDP listeners");
+            }
+            if others.iter().copied().any(is_quic) {
+                return conflict("more than once on a load balancer");
+            }
+        }
+        Ok(())
+    }
+
+    fn listener_served(&self, protocol: ListenerProtocol) -> Result<(), Refusal> {
+        match protocol {
+            ListenerProtocol::Http => Ok(()),
+            ListenerProtocol::Https => self.unserved(Feature::HttpsListener, ""),
+            other => self.unserved(Feature::ListenerProtocol, other.as_str()),
+        }
+    }
+
+    fn listener_add(&mut self, lb: &LoadBalancer, draft: Draft) {
         let catalog = self.catalog;
         let arn =
             self.fresh(|id| ListenerArn::build(&lb.arn, id), |arn| catalog.listener(arn).is_some());
@@ -77,23 +141,24 @@ impl<'a> Apply<'a> {
             listener: arn.clone(),
             priority: Priority::Default,
             conditions: Vec::new(),
-            actions,
+            actions: draft.actions,
+            transforms: Vec::new(),
             tags: Tags::new(),
         };
         let created_ms = self.now.epoch_ms();
         self.put_subject(Resource::Listener(Listener {
             arn,
             load_balancer: lb.arn.clone(),
-            port,
-            protocol,
-            certificates: Vec::new(),
-            ssl_policy: None,
-            alpn_policy: None,
-            mutual_authentication: None,
+            port: draft.port,
+            protocol: draft.protocol,
+            certificates: draft.tls.certificates,
+            ssl_policy: draft.tls.ssl_policy,
+            alpn_policy: draft.tls.alpn_policy,
+            mutual_authentication: draft.tls.mutual,
             default_rule,
             created_ms,
             attributes: AttributeValues::new(),
-            tags,
+            tags: draft.tags,
         }));
         self.put(Resource::Rule(rule));
     }
@@ -101,43 +166,38 @@ impl<'a> Apply<'a> {
     pub(super) fn listener_modify(&mut self, input: &ListenerModify) -> Result<(), Refusal> {
         let listener = self.listener(&input.region, &input.arn)?;
         let lb = self.owner(listener);
-        let protocol = match input.protocol.as_deref() {
-            Some(protocol) => protocol_of(protocol)?,
-            None => listener.protocol,
-        };
-        match protocol {
-            ListenerProtocol::Http => tls_absent(&input.tls)?,
-            ListenerProtocol::Https => {
-                if input.tls.certificates.as_ref().map_or(0, Vec::len) != 1 {
-                    return Err(Refusal::CertificateListWrong {});
-                }
-                return Err(https_refusal(&input.tls));
-            }
-            other => {
-                return Err(Refusal::ListenerProtocolInvalid {
-                    protocol: other.as_str().to_owned(),
-                });
-            }
-        }
-        let port = input.port.unwrap_or(listener.port);
+        let (protocol, port) = self.place_changed(lb, listener, input)?;
+        let tls = self.tls(&input.region, protocol, &input.tls, Some(listener))?;
         if self.listener_on(lb, port).is_some_and(|other| other.arn != listener.arn) {
             return Err(Refusal::ListenerPortInUse { port: port.to_string() });
         }
+        let existing = self.default_actions(listener);
+        let place = Place { region: &input.region, lb, protocol, port, existing };
         let actions = match &input.default_actions {
             Some(inputs) => {
-                let place = Place { region: &input.region, protocol, port };
                 let actions = self.actions(place, inputs)?;
                 self.groups_admit(lb, &actions, Some(&listener.default_rule))?;
                 Some(actions)
             }
             None => None,
         };
-        let changed = Listener { port, protocol, ..listener.clone() };
-        if changed == *listener {
-            self.subject(ResourceKey::Listener(listener.arn.clone()));
-        } else {
-            self.put_subject(Resource::Listener(changed));
+        if (protocol, port) != (listener.protocol, listener.port) {
+            self.protocols_combine(lb, protocol, Some(listener))?;
+            let replaced = actions.is_some().then_some(&listener.default_rule);
+            for rule in self.catalog.rules_of(&listener.arn) {
+                if Some(&rule.arn) != replaced {
+                    self.actions_stay(place, &rule.actions)?;
+                }
+            }
         }
+        self.verify_admit(lb, &tls, Some(listener))?;
+        if protocol != listener.protocol {
+            self.listener_served(protocol)?;
+        }
+        if let Some(actions) = actions.as_ref().filter(|actions| actions.as_slice() != existing) {
+            self.actions_served(actions)?;
+        }
+        self.listener_replace(listener, changed(listener, (protocol, port), tls));
         let default_rule = self.catalog.rule(&listener.default_rule);
         if let (Some(actions), Some(rule)) = (actions, default_rule)
             && rule.actions != actions
@@ -147,9 +207,48 @@ impl<'a> Apply<'a> {
         Ok(())
     }
 
+    fn place_changed(
+        &self,
+        lb: &LoadBalancer,
+        listener: &Listener,
+        input: &ListenerModify,
+    ) -> Result<(ListenerProtocol, u16), Refusal> {
+        if lb.kind == LoadBalancerKind::Gateway {
+            gateway_members(input.protocol.is_some(), input.port.is_some())?;
+            return Ok((listener.protocol, listener.port));
+        }
+        let protocol = match input.protocol.as_deref() {
+            Some(protocol) => protocol_of(lb, protocol)?,
+            None => listener.protocol,
+        };
+        let port = input.port.unwrap_or(listener.port);
+        if port != listener.port {
+            if is_quic(listener.protocol) {
+                return Err(RoutingRefusal::ListenerQuicPort {}.into());
+            }
+            self.listener_untargeted(listener)?;
+        }
+        Ok((protocol, port))
+    }
+
     pub(super) fn listener_delete(&mut self, input: &ArnInput) -> Result<(), Refusal> {
         let listener = self.listener(&input.region, &input.arn)?;
+        self.listener_untargeted(listener)?;
         self.listener_remove(listener);
+        Ok(())
+    }
+
+    /// Whether no network load balancer sends to this port of an application load balancer.
+    // spec: nlb-gwlb-clb §1.11 Target types and registration [D][M]
+    fn listener_untargeted(&self, listener: &Listener) -> Result<(), Refusal> {
+        let lb = listener.load_balancer.as_str();
+        for group in self.catalog.groups_with_target(lb) {
+            let mut targets = self.catalog.targets(group).iter();
+            if targets.any(|t| t.id == lb && t.port == listener.port && !t.is_draining()) {
+                let arn = listener.arn.to_string();
+                return Err(RoutingRefusal::ListenerTargeted { arn }.into());
+            }
+        }
         Ok(())
     }
 
@@ -177,37 +276,82 @@ impl<'a> Apply<'a> {
     }
 }
 
-fn protocol_of(text: &str) -> Result<ListenerProtocol, Refusal> {
-    match text {
-        "HTTP" => Ok(ListenerProtocol::Http),
-        "HTTPS" => Ok(ListenerProtocol::Https),
-        _ => Err(Refusal::ListenerProtocolInvalid { protocol: text.to_owned() }),
+/// A listener with another place and other TLS members; attributes that mean nothing there go.
+fn changed(old: &Listener, (protocol, port): (ListenerProtocol, u16), tls: Tls) -> Listener {
+    let mut new = Listener {
+        port,
+        protocol,
+        certificates: tls.certificates,
+        ssl_policy: tls.ssl_policy,
+        alpn_policy: tls.alpn_policy,
+        mutual_authentication: tls.mutual,
+        ..old.clone()
+    };
+    if protocol != old.protocol {
+        let mut attributes = std::mem::take(&mut new.attributes);
+        attributes.retain(|key, _| Carrier::listener(&new).find(key).is_some());
+        new.attributes = attributes;
+    }
+    new
+}
+
+fn place_of(lb: &LoadBalancer, input: &ListenerCreate) -> Result<(ListenerProtocol, u16), Refusal> {
+    if lb.kind == LoadBalancerKind::Gateway {
+        gateway_members(input.protocol.is_some(), input.port.is_some())?;
+        return Ok((ListenerProtocol::Geneve, GATEWAY_PORT));
+    }
+    let port = input.port.filter(|port| *port > 0).ok_or(Refusal::ListenerPortMissing {})?;
+    let protocol = input.protocol.as_deref().ok_or(Refusal::ListenerProtocolMissing {})?;
+    Ok((protocol_of(lb, protocol)?, port))
+}
+
+fn gateway_members(protocol: bool, port: bool) -> Result<(), Refusal> {
+    match (port, protocol) {
+        (true, _) => Err(RoutingRefusal::ListenerPortOnGateway {}.into()),
+        (_, true) => Err(RoutingRefusal::ListenerProtocolOnGateway {}.into()),
+        _ => Ok(()),
     }
 }
 
-/// What an HTTP listener must not have.
-fn tls_absent(tls: &TlsInput) -> Result<(), Refusal> {
-    if tls.ssl_policy.is_some() {
-        return Err(Refusal::SslPolicyOnHttp {});
-    }
-    if tls.certificates.as_ref().is_some_and(|list| !list.is_empty()) {
-        return Err(Refusal::CertificateOnHttp {});
-    }
-    if !tls.alpn_policy.is_empty() {
-        return Err(Refusal::AlpnOnHttp {});
-    }
-    match tls.mutual_authentication.as_deref() {
-        None | Some("off" | "") => Ok(()),
-        Some(_) => Err(Refusal::MutualAuthenticationOnHttp {}),
-    }
+fn protocol_of(lb: &LoadBalancer, text: &str) -> Result<ListenerProtocol, Refusal> {
+    use ListenerProtocol as P;
+    let web = lb.kind == LoadBalancerKind::Application;
+    let fits = |protocol: &P| match protocol {
+        P::Http | P::Https => web,
+        P::Geneve => false,
+        _ => !web,
+    };
+    ListenerProtocol::parse(text).filter(fits).ok_or_else(|| {
+        // AWS's text for network load balancers is older than QUIC.
+        let allowed = if web { "HTTP, HTTPS" } else { "UDP, TCP, TLS, TCP_UDP" };
+        Refusal::ListenerProtocolInvalid { protocol: text.to_owned(), allowed: allowed.to_owned() }
+    })
 }
 
-/// Why an HTTPS listener with certificates cannot exist.
-fn https_refusal(tls: &TlsInput) -> Refusal {
-    match &tls.ssl_policy {
-        Some(name) if SslPolicy::find(name).is_none() => {
-            Refusal::SslPolicyNotFound { name: name.clone() }
+fn taken(lb: &LoadBalancer) -> Refusal {
+    match lb.kind {
+        LoadBalancerKind::Gateway => {
+            let (kind, limit) = (lb.kind.as_str().to_owned(), "1".to_owned());
+            Refusal::ListenersTooMany { kind, limit }
         }
-        _ => Refusal::unserved(Feature::HttpsListener, ""),
+        _ => Refusal::ListenerPortTaken { arn: lb.arn.to_string() },
     }
+}
+
+fn is_udp(protocol: ListenerProtocol) -> bool {
+    matches!(protocol, ListenerProtocol::Udp | ListenerProtocol::TcpUdp)
+}
+
+fn is_quic(protocol: ListenerProtocol) -> bool {
+    matches!(protocol, ListenerProtocol::Quic | ListenerProtocol::TcpQuic)
+}
+
+fn without_secrets(actions: &[Action]) -> Vec<Action> {
+    let mut actions = actions.to_vec();
+    for action in &mut actions {
+        if let ActionKind::AuthenticateOidc(oidc) = &mut action.kind {
+            oidc.client_secret = ClientSecret::new("");
+        }
+    }
+    actions
 }

@@ -1,40 +1,36 @@
-//! Load balancers: creation, deletion, zones, security groups.
+//! Load balancers: creation and deletion.
 //!
-//! Invariant: a load balancer has one address in each of its zones, taken from that zone's
-//! subnet, and at least one security group of its VPC.
+//! Invariant: a load balancer has one zone per subnet, and what its type does not have was
+//! refused before anything was looked up.
 // spec: alb §14.3 Zones, subnets, security
+// spec: nlb-gwlb-clb §0.3 Load balancer object and state machine [M]
 
 use std::collections::BTreeSet;
 
+use super::Apply;
+use super::address::ZonesWanted;
 use super::name::load_balancer_name;
+pub(super) use super::placement::DEFAULT_GROUP;
+use super::placement::{address_type_fits, is_on, places, subnet_ids};
 use super::tag::tags_new;
-use super::{Apply, EC2_ID_LEN};
-use crate::catalog::command::{
-    ArnInput, IpAddressTypeSet, LoadBalancerCreate, SecurityGroupsSet, SubnetMapping, SubnetsSet,
-};
-use crate::catalog::settings::Waiver;
+use crate::catalog::command::{ArnInput, LoadBalancerCreate, SubnetMapping};
 use crate::catalog::unserved::Feature;
-use crate::catalog::{Refusal, Resource, ResourceKey};
+use crate::catalog::{LoadBalancerRefusal, Refusal, Resource, ResourceKey};
 use crate::resource::attribute::{self, Family};
 use crate::resource::{
-    AttributeValues, InterfaceId, IpAddressType, LoadBalancer, LoadBalancerArn, LoadBalancerKind,
-    LoadBalancerZone, Region, Scheme, SecurityGroupId, Subnet, Tags, VpcId, hosted_zone,
+    AttributeValues, LoadBalancer, LoadBalancerArn, LoadBalancerKind, LoadBalancerZone, Scheme,
+    SecurityGroupId, Tags, VpcId, hosted_zone,
 };
-
-/// Addresses that must be free in a subnet before a load balancer may use it.
-const SUBNET_FREE_MIN: u32 = 8;
-/// Name of the group that every VPC has.
-pub(super) const DEFAULT_GROUP: &str = "default";
 
 /// What a create call asks for, after everything it names was found.
 struct Wanted<'a> {
-    subnets: Vec<&'a Subnet>,
+    zones: ZonesWanted<'a>,
     vpc: VpcId,
     security_groups: Vec<SecurityGroupId>,
     tags: Tags,
 }
 
-// === impl Apply: create and delete ===
+// === impl Apply: create ===
 
 impl<'a> Apply<'a> {
     pub(super) fn load_balancer_create(
@@ -42,15 +38,9 @@ impl<'a> Apply<'a> {
         input: &LoadBalancerCreate,
     ) -> Result<(), Refusal> {
         load_balancer_name(&input.name)?;
-        served(input)?;
-        address_type_served(input.ip_address_type, input.scheme)?;
+        type_fits(input)?;
         let tags = tags_new(&input.tags)?;
-        let ids = subnet_ids(&input.subnets, &input.subnet_mappings)?;
-        let subnets = self.subnets_find(&input.region, &ids, None)?;
-        let vpc = subnets.first().ok_or(Refusal::ZonesTooFew {})?.vpc.clone();
-        let security_groups = self.groups_or_default(&vpc, &input.security_groups)?;
-        let wanted = Wanted { subnets, vpc, security_groups, tags };
-
+        let wanted = self.load_balancer_wanted(input, tags)?;
         if let Some(found) = self.catalog.load_balancer_named(&input.region, &input.name) {
             if !same_settings(found, input, &wanted) {
                 return Err(Refusal::LoadBalancerNameTaken { name: input.name.clone() });
@@ -58,15 +48,102 @@ impl<'a> Apply<'a> {
             self.subject(ResourceKey::LoadBalancer(found.arn.clone()));
             return Ok(());
         }
-        self.internet_gateway_present(input.scheme, &wanted.vpc)?;
-        let limit = self.catalog.settings.quotas.load_balancers;
-        let present = self.catalog.index.load_balancers.get(&input.region);
-        if present.map_or(0, |names| names.len()) >= limit {
-            return Err(Refusal::LoadBalancersTooMany { limit: limit.to_string() });
-        }
+        self.internet_gateway_present(input.kind, wanted.zones.scheme, &wanted.vpc)?;
+        self.load_balancer_admitted(input, &wanted)?;
+        self.load_balancer_served(input)?;
         let record = self.load_balancer_record(input, wanted)?;
         self.put_subject(Resource::LoadBalancer(record));
         Ok(())
+    }
+
+    fn load_balancer_wanted<'i>(
+        &self,
+        input: &'i LoadBalancerCreate,
+        tags: Tags,
+    ) -> Result<Wanted<'i>, Refusal>
+    where
+        'a: 'i,
+    {
+        let ids = subnet_ids(&input.subnets, &input.subnet_mappings)?;
+        let subnets = self.subnets_find(&input.region, input.kind, &ids, None)?;
+        let vpc = subnets.first().ok_or(LoadBalancerRefusal::SubnetsMissing {})?.vpc.clone();
+        let security_groups = match input.kind {
+            LoadBalancerKind::Application => {
+                self.groups_or_default(&vpc, &input.security_groups)?
+            }
+            // A network load balancer without groups lets everybody in.
+            // spec: nlb-gwlb-clb §1.15 Security groups [D][M]
+            LoadBalancerKind::Network => self.groups_find(&vpc, &input.security_groups)?,
+            LoadBalancerKind::Gateway => Vec::new(),
+        };
+        let zones = ZonesWanted {
+            region: &input.region,
+            kind: input.kind,
+            scheme: scheme(input),
+            ip_address_type: input.ip_address_type,
+            ipam_pool: input.ipam_pool.as_deref(),
+            source_nat: is_on(input.source_nat_prefix.as_ref()),
+            places: places(&subnets, &input.subnet_mappings),
+            current: &[],
+        };
+        zones.is_possible()?;
+        Ok(Wanted { zones, vpc, security_groups, tags })
+    }
+
+    /// Whether the quotas have room for it.
+    // spec: nlb-gwlb-clb §9 Quotas
+    fn load_balancer_admitted(
+        &self,
+        input: &LoadBalancerCreate,
+        wanted: &Wanted<'_>,
+    ) -> Result<(), Refusal> {
+        let quotas = &self.catalog.settings.quotas;
+        let kind = input.kind;
+        let same = self.catalog.load_balancers_in(&input.region).filter(|lb| lb.kind == kind);
+        let (mut count, mut in_vpc, mut interfaces) = (0, 0, wanted.zones.places.len());
+        for lb in same {
+            count += 1;
+            if lb.vpc == wanted.vpc {
+                in_vpc += 1;
+                interfaces += lb.zones.len();
+            }
+        }
+        let name = || kind.as_str().to_owned();
+        let (limit, per_vpc, interface_limit) = match kind {
+            LoadBalancerKind::Application => (quotas.load_balancers, usize::MAX, usize::MAX),
+            LoadBalancerKind::Network => {
+                (quotas.network_load_balancers, usize::MAX, quotas.network_interfaces_per_vpc)
+            }
+            LoadBalancerKind::Gateway => (
+                quotas.gateway_load_balancers,
+                quotas.gateway_load_balancers_per_vpc,
+                quotas.gateway_interfaces_per_vpc,
+            ),
+        };
+        if count >= limit {
+            return Err(Refusal::LoadBalancersTooMany { kind: name(), limit: limit.to_string() });
+        }
+        if in_vpc >= per_vpc {
+            let limit = per_vpc.to_string();
+            return Err(LoadBalancerRefusal::GatewaysPerVpcTooMany { limit }.into());
+        }
+        if interfaces > interface_limit {
+            let (kind, limit) = (name(), interface_limit.to_string());
+            return Err(LoadBalancerRefusal::InterfacesPerVpcTooMany { kind, limit }.into());
+        }
+        Ok(())
+    }
+
+    fn load_balancer_served(&self, input: &LoadBalancerCreate) -> Result<(), Refusal> {
+        match input.kind {
+            LoadBalancerKind::Application => {}
+            LoadBalancerKind::Network => self.unserved(Feature::NetworkLoadBalancer, "")?,
+            LoadBalancerKind::Gateway => self.unserved(Feature::GatewayLoadBalancer, "")?,
+        }
+        match &input.customer_owned_pool {
+            Some(pool) => self.unserved(Feature::CustomerOwnedPool, pool),
+            None => Ok(()),
+        }
     }
 
     fn load_balancer_record(
@@ -74,35 +151,64 @@ impl<'a> Apply<'a> {
         input: &LoadBalancerCreate,
         wanted: Wanted<'_>,
     ) -> Result<LoadBalancer, Refusal> {
-        let zones = self.zones_take(&wanted.subnets, &[])?;
+        let zones = self.zones_take(&wanted.zones)?;
         let (region, name, family) = (&input.region, &input.name, input.kind.family());
         let (catalog, settings) = (self.catalog, &self.catalog.settings);
         let arn = self.fresh(
             |id| LoadBalancerArn::build(region, &settings.account, family, name, id),
             |arn| catalog.load_balancer(arn).is_some(),
         );
-        // spec: control-plane §2.2 DNS names and hosted zones
-        let internal = if input.scheme == Scheme::Internal { "internal-" } else { "" };
-        let digits = 100_000_000 + self.rng.below(900_000_000);
-        let dns_name = format!("{internal}{name}-{digits}.{region}.elb.{}", settings.domain);
+        let (dns_name, hosted_zone) = self.dns_name(input, &arn);
         Ok(LoadBalancer {
             arn,
             name: name.clone(),
             region: region.clone(),
             kind: input.kind,
-            scheme: input.scheme,
+            scheme: wanted.zones.scheme,
             ip_address_type: input.ip_address_type,
             vpc: wanted.vpc,
             security_groups: wanted.security_groups,
             zones,
             dns_name,
-            hosted_zone: hosted_zone::application(region).to_owned(),
+            hosted_zone,
+            customer_owned_pool: input.customer_owned_pool.clone(),
+            ipam_pool: input.ipam_pool.clone(),
+            source_nat: wanted.zones.source_nat,
+            enforce_private_link: None,
+            capacity: None,
             created_ms: self.now.epoch_ms(),
             attributes: AttributeValues::new(),
             tags: wanted.tags,
         })
     }
 
+    /// `DNSName` and `CanonicalHostedZoneId`. What enters a gateway comes through endpoints, so
+    /// it has neither.
+    // spec: control-plane §2.2 DNS names and hosted zones
+    // spec: nlb-gwlb-clb §0.2 Names, ARNs, DNS [M][D]
+    fn dns_name(&mut self, input: &LoadBalancerCreate, arn: &LoadBalancerArn) -> (String, String) {
+        let (region, name) = (&input.region, &input.name);
+        let domain = &self.catalog.settings.domain;
+        match input.kind {
+            LoadBalancerKind::Application => {
+                let internal = if scheme(input) == Scheme::Internal { "internal-" } else { "" };
+                let digits = 100_000_000 + self.rng.below(900_000_000);
+                let dns_name = format!("{internal}{name}-{digits}.{region}.elb.{domain}");
+                (dns_name, hosted_zone::application(region).to_owned())
+            }
+            LoadBalancerKind::Network => {
+                let id = arn.as_str().rsplit('/').next().unwrap_or_default();
+                let dns_name = format!("{name}-{id}.elb.{region}.{domain}");
+                (dns_name, hosted_zone::network(region).to_owned())
+            }
+            LoadBalancerKind::Gateway => (String::new(), String::new()),
+        }
+    }
+}
+
+// === impl Apply: delete ===
+
+impl Apply<'_> {
     /// Deletes a load balancer with its listeners and rules; target groups survive.
     // spec: alb §14.8 Deletion
     pub(super) fn load_balancer_delete(&mut self, input: &ArnInput) -> Result<(), Refusal> {
@@ -113,6 +219,11 @@ impl<'a> Apply<'a> {
         if attribute::effective_bool(Family::LoadBalancer, key, &lb.attributes) {
             return Err(Refusal::DeletionProtected { arn: input.arn.clone() });
         }
+        // spec: nlb-gwlb-clb §1.11 Target types and registration [D][M]
+        if self.catalog.groups_with_target(lb.arn.as_str()).next().is_some() {
+            let arn = input.arn.clone();
+            return Err(crate::catalog::RoutingRefusal::BalancerTargeted { arn }.into());
+        }
         let catalog = self.catalog;
         for listener in catalog.listeners_of(&lb.arn) {
             self.listener_remove(listener);
@@ -122,218 +233,98 @@ impl<'a> Apply<'a> {
     }
 }
 
-// === impl Apply: Set… ===
-
-impl<'a> Apply<'a> {
-    pub(super) fn security_groups_set(&mut self, input: &SecurityGroupsSet) -> Result<(), Refusal> {
-        let lb = self.load_balancer(&input.region, &input.arn)?;
-        if input.enforce_private_link.is_some() {
-            return Err(Refusal::PrivateLinkEnforcement {});
-        }
-        if input.security_groups.is_empty() {
-            return Err(Refusal::SecurityGroupsEmpty {});
-        }
-        let groups = self.groups_or_default(&lb.vpc, &input.security_groups)?;
-        self.load_balancer_replace(lb, |lb| lb.security_groups = groups);
-        Ok(())
-    }
-
-    pub(super) fn subnets_set(&mut self, input: &SubnetsSet) -> Result<(), Refusal> {
-        let lb = self.load_balancer(&input.region, &input.arn)?;
-        source_nat_served(input.source_nat_prefix.as_ref())?;
-        if let Some(kind) = input.ip_address_type {
-            address_type_served(kind, lb.scheme)?;
-        }
-        let ids = subnet_ids(&input.subnets, &input.subnet_mappings)?;
-        let subnets = self.subnets_find(&input.region, &ids, Some(&lb.vpc))?;
-        let zones = self.zones_take(&subnets, &lb.zones)?;
-        self.load_balancer_replace(lb, |lb| lb.zones = zones);
-        Ok(())
-    }
-
-    pub(super) fn ip_address_type_set(&mut self, input: &IpAddressTypeSet) -> Result<(), Refusal> {
-        let lb = self.load_balancer(&input.region, &input.arn)?;
-        address_type_served(input.ip_address_type, lb.scheme)?;
-        self.load_balancer_replace(lb, |lb| lb.ip_address_type = input.ip_address_type);
-        Ok(())
-    }
-
-    fn load_balancer_replace(&mut self, lb: &LoadBalancer, change: impl FnOnce(&mut LoadBalancer)) {
-        let mut changed = lb.clone();
-        change(&mut changed);
-        if changed == *lb {
-            self.subject(ResourceKey::LoadBalancer(changed.arn));
-        } else {
-            self.put_subject(Resource::LoadBalancer(changed));
-        }
+/// Nothing public leads to a gateway.
+fn scheme(input: &LoadBalancerCreate) -> Scheme {
+    match input.kind {
+        LoadBalancerKind::Gateway => Scheme::Internal,
+        _ => input.scheme.unwrap_or(Scheme::InternetFacing),
     }
 }
 
-// === impl Apply: what a load balancer stands on ===
-
-impl<'a> Apply<'a> {
-    /// The subnets of a request: known, of one VPC, one per zone, in enough zones.
-    fn subnets_find(
-        &self,
-        region: &Region,
-        ids: &[String],
-        vpc: Option<&VpcId>,
-    ) -> Result<Vec<&'a Subnet>, Refusal> {
-        let zones_min = if self.catalog.settings.waives(Waiver::SingleZone) { 1 } else { 2 };
-        if ids.len() < zones_min {
-            return Err(Refusal::ZonesTooFew {});
-        }
-        let mut subnets: Vec<&'a Subnet> = Vec::new();
-        let mut zones = BTreeSet::new();
-        for id in ids {
-            let found = self.catalog.subnet(id.as_str()).filter(|s| s.region == *region);
-            let subnet = found.ok_or_else(|| Refusal::SubnetNotFound { subnet: id.clone() })?;
-            if let Some(vpc) = vpc.filter(|vpc| **vpc != subnet.vpc) {
-                let (subnet, vpc) = (id.clone(), vpc.to_string());
-                return Err(Refusal::SubnetsWrongVpc { subnet, vpc });
-            }
-            if subnets.first().is_some_and(|first| first.vpc != subnet.vpc) {
-                return Err(Refusal::SubnetsDifferentVpcs {});
-            }
-            if !zones.insert(&subnet.zone) {
-                return Err(Refusal::SubnetsSameZone {});
-            }
-            subnets.push(subnet);
-        }
-        Ok(subnets)
-    }
-
-    /// One address per subnet, sorted by zone; zones whose subnet stays keep their address.
-    fn zones_take(
-        &mut self,
-        subnets: &[&Subnet],
-        current: &[LoadBalancerZone],
-    ) -> Result<Vec<LoadBalancerZone>, Refusal> {
-        let mut zones = Vec::with_capacity(subnets.len());
-        for subnet in subnets {
-            if let Some(kept) = current.iter().find(|zone| zone.subnet == subnet.id) {
-                zones.push(kept.clone());
-                continue;
-            }
-            let full = || Refusal::SubnetFull { subnet: subnet.id.to_string() };
-            if self.catalog.free_addresses(&subnet.id) < SUBNET_FREE_MIN {
-                return Err(full());
-            }
-            let address = self.address_take(&subnet.id).ok_or_else(full)?;
-            zones.push(LoadBalancerZone {
-                zone: subnet.zone.clone(),
-                subnet: subnet.id.clone(),
-                address,
-                ipv6: None,
-                public: None,
-                stand_in: None,
-                chosen: false,
-                source_nat_prefix: None,
-                interface: InterfaceId::new(format!("eni-{}", self.rng.hex(EC2_ID_LEN))),
-            });
-        }
-        zones.sort_by(|a, b| a.zone.cmp(&b.zone));
-        Ok(zones)
-    }
-
-    /// The named groups, each once, or the VPC's default group when none is named.
-    fn groups_or_default(
-        &self,
-        vpc: &VpcId,
-        ids: &[String],
-    ) -> Result<Vec<SecurityGroupId>, Refusal> {
-        let limit = self.catalog.settings.quotas.security_groups_per_interface;
-        let mut groups: Vec<SecurityGroupId> = Vec::new();
-        for id in ids {
-            let found = self.catalog.security_group(id.as_str()).filter(|g| g.vpc == *vpc);
-            let group = found.ok_or(Refusal::SecurityGroupsInvalid {})?;
-            if !groups.contains(&group.id) {
-                groups.push(group.id.clone());
-            }
-        }
-        if groups.len() > limit {
-            return Err(Refusal::SecurityGroupsTooMany { limit: limit.to_string() });
-        }
-        if groups.is_empty() {
-            let group = self.catalog.security_group_named(vpc, DEFAULT_GROUP);
-            groups.push(group.ok_or(Refusal::SecurityGroupsInvalid {})?.id.clone());
-        }
-        Ok(groups)
-    }
-
-    fn internet_gateway_present(&self, scheme: Scheme, vpc: &VpcId) -> Result<(), Refusal> {
-        let record = self.catalog.vpc(vpc);
-        let gateway = record.is_some_and(|record| record.internet_gateway.is_some());
-        if scheme == Scheme::InternetFacing && !gateway {
-            return Err(Refusal::NoInternetGateway { vpc: vpc.to_string() });
-        }
-        Ok(())
-    }
-}
-
-fn served(input: &LoadBalancerCreate) -> Result<(), Refusal> {
-    let feature = match input.kind {
-        LoadBalancerKind::Application => None,
-        LoadBalancerKind::Network => Some(Feature::NetworkLoadBalancer),
-        LoadBalancerKind::Gateway => Some(Feature::GatewayLoadBalancer),
+/// Refuses what the type does not have.
+fn type_fits(input: &LoadBalancerCreate) -> Result<(), Refusal> {
+    let kind = || input.kind.as_str().to_owned();
+    let foreign = |member: &str| LoadBalancerRefusal::MemberForeign {
+        member: member.to_owned(),
+        kind: kind(),
     };
-    if let Some(feature) = feature {
-        return Err(Refusal::unserved(feature, ""));
-    }
-    if let Some(pool) = &input.customer_owned_pool {
-        return Err(Refusal::unserved(Feature::CustomerOwnedPool, pool));
-    }
-    if let Some(pool) = &input.ipam_pool {
-        return Err(Refusal::unserved(Feature::IpamPool, pool));
-    }
-    source_nat_served(input.source_nat_prefix.as_ref())
-}
-
-fn source_nat_served(value: Option<&String>) -> Result<(), Refusal> {
-    match value.filter(|value| *value != "off") {
-        Some(value) => Err(Refusal::unserved(Feature::SourceNatPrefix, value)),
-        None => Ok(()),
-    }
-}
-
-/// No subnet has an IPv6 block yet, so AWS's own refusal fits.
-// spec: alb §0.5 Structure enums and ranges that gate the data plane [A]
-fn address_type_served(kind: IpAddressType, scheme: Scheme) -> Result<(), Refusal> {
-    match (kind, scheme) {
-        (IpAddressType::Ipv4, _) => Ok(()),
-        (IpAddressType::DualstackWithoutPublicIpv4, Scheme::Internal) => {
-            Err(Refusal::InternalWithoutPublicIpv4 {})
+    let (application, network) =
+        (input.kind == LoadBalancerKind::Application, input.kind == LoadBalancerKind::Network);
+    if input.kind == LoadBalancerKind::Gateway {
+        if input.scheme.is_some() {
+            return Err(LoadBalancerRefusal::SchemeForeign { kind: kind() }.into());
         }
-        (IpAddressType::Dualstack | IpAddressType::DualstackWithoutPublicIpv4, _) => {
-            Err(Refusal::NoIpv6Cidr {})
+        if !input.security_groups.is_empty() {
+            return Err(foreign("SecurityGroups").into());
         }
     }
-}
-
-fn subnet_ids(subnets: &[String], mappings: &[SubnetMapping]) -> Result<Vec<String>, Refusal> {
-    if !subnets.is_empty() && !mappings.is_empty() {
-        return Err(Refusal::SubnetsAndMappings {});
+    address_type_fits(input.kind, scheme(input), input.ip_address_type)?;
+    if input.customer_owned_pool.is_some() && !application {
+        return Err(foreign("CustomerOwnedIpv4Pool").into());
     }
-    for mapping in mappings {
-        let SubnetMapping { subnet: _, allocation, private_ipv4, ipv6, source_nat_prefix } =
-            mapping;
-        let given = [allocation, private_ipv4, ipv6, source_nat_prefix].into_iter().flatten();
-        if let Some(value) = given.into_iter().next() {
-            return Err(Refusal::unserved(Feature::SubnetMappingAddress, value));
+    if input.ipam_pool.is_some() {
+        if !application {
+            return Err(foreign("IpamPools").into());
         }
+        ipam_pool_fits(scheme(input), input.ip_address_type)?;
     }
-    Ok(subnets.iter().chain(mappings.iter().map(|mapping| &mapping.subnet)).cloned().collect())
+    if is_on(input.source_nat_prefix.as_ref()) && !network {
+        return Err(foreign("EnablePrefixForIpv6SourceNat").into());
+    }
+    Ok(())
 }
 
-/// Whether a repeated create call asks for what exists.
+/// Whether public IPv4 addresses may come from a pool.
+// spec: alb §14.2 Names and DNS
+pub(super) fn ipam_pool_fits(
+    scheme: Scheme,
+    ip_address_type: crate::resource::IpAddressType,
+) -> Result<(), Refusal> {
+    use crate::resource::IpAddressType::DualstackWithoutPublicIpv4;
+    if scheme == Scheme::Internal || ip_address_type == DualstackWithoutPublicIpv4 {
+        return Err(LoadBalancerRefusal::IpamPoolPlace {}.into());
+    }
+    Ok(())
+}
+
+/// Whether a repeated create call asks for what exists: the same settings, however they were
+/// spelled (order, `Subnets` or `SubnetMappings`, defaults named or left out).
 // spec: alb §0.1 Wire protocol [A]
 fn same_settings(found: &LoadBalancer, input: &LoadBalancerCreate, wanted: &Wanted<'_>) -> bool {
-    let subnets: BTreeSet<_> = wanted.subnets.iter().map(|subnet| &subnet.id).collect();
     let groups: BTreeSet<_> = wanted.security_groups.iter().collect();
     found.kind == input.kind
-        && found.scheme == input.scheme
+        && found.scheme == wanted.zones.scheme
         && found.ip_address_type == input.ip_address_type
-        && found.zones.iter().map(|zone| &zone.subnet).collect::<BTreeSet<_>>() == subnets
+        && found.customer_owned_pool == input.customer_owned_pool
+        && found.ipam_pool == input.ipam_pool
+        && found.source_nat == wanted.zones.source_nat
         && found.security_groups.iter().collect::<BTreeSet<_>>() == groups
         && found.tags == wanted.tags
+        && same_places(&found.zones, &wanted.zones)
+}
+
+fn same_places(found: &[LoadBalancerZone], wanted: &ZonesWanted<'_>) -> bool {
+    let same = |zone: &LoadBalancerZone| {
+        let mut places = wanted.places.iter();
+        let place = places.find(|(subnet, _)| subnet.id == zone.subnet);
+        place.is_some_and(|(_, mapping)| same_addresses(zone, *mapping))
+    };
+    found.len() == wanted.places.len() && found.iter().all(same)
+}
+
+/// Whether the addresses that a zone has are those that the caller chose now as then.
+fn same_addresses(zone: &LoadBalancerZone, mapping: Option<&SubnetMapping>) -> bool {
+    let Some(SubnetMapping { subnet: _, allocation, private_ipv4, ipv6, source_nat_prefix }) =
+        mapping
+    else {
+        return !zone.chosen;
+    };
+    let elastic = zone.public.as_ref().and_then(|public| public.allocation.as_ref());
+    let chosen = [allocation, private_ipv4, ipv6].into_iter().any(Option::is_some);
+    let prefix = source_nat_prefix.as_ref().filter(|prefix| *prefix != "auto_assigned");
+    chosen == zone.chosen
+        && allocation.as_deref().is_none_or(|id| elastic.is_some_and(|own| own.as_str() == id))
+        && private_ipv4.as_ref().is_none_or(|text| text.parse() == Ok(zone.address))
+        && ipv6.as_ref().is_none_or(|text| text.parse().ok() == zone.ipv6)
+        && prefix.is_none_or(|prefix| zone.source_nat_prefix.as_ref() == Some(prefix))
 }

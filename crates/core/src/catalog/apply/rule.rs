@@ -7,12 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Apply;
 use super::action::Place;
-use super::condition::conditions;
+use super::condition::{conditions, conditions_network};
 use super::tag::tags_new;
-use crate::catalog::command::{ArnInput, RuleCreate, RuleModify, RulePrioritiesSet};
-use crate::catalog::unserved::Feature;
-use crate::catalog::{Refusal, Resource, ResourceKey};
-use crate::resource::{ListenerArn, LoadBalancer, Priority, Rule, RuleArn};
+use super::transform::transforms;
+use crate::catalog::command::{
+    ArnInput, ConditionInput, RuleCreate, RuleModify, RulePrioritiesSet, TransformInput,
+};
+use crate::catalog::{Refusal, Resource, ResourceKey, RoutingRefusal};
+use crate::resource::{
+    Condition, IpAddressType, Listener, ListenerArn, ListenerProtocol, LoadBalancer,
+    LoadBalancerKind, Priority, Rule, RuleArn, Transform,
+};
 
 // === impl Apply ===
 
@@ -20,23 +25,30 @@ impl<'a> Apply<'a> {
     pub(super) fn rule_create(&mut self, input: &RuleCreate) -> Result<(), Refusal> {
         let listener = self.listener(&input.region, &input.listener)?;
         let lb = self.owner(listener);
+        rules_fit(lb, listener)?;
         let priority = priority(input.priority)?;
-        let conditions = conditions(&input.conditions)?;
+        let conditions = conditions_of(lb, &input.conditions)?;
         let (protocol, port) = (listener.protocol, listener.port);
-        let place = Place { region: &input.region, protocol, port };
+        let place = Place { region: &input.region, lb, protocol, port, existing: &[] };
         let actions = self.actions(place, &input.actions)?;
-        transforms_absent(&input.transforms)?;
+        let transforms = transforms_of(lb, &input.transforms)?;
         let tags = tags_new(&input.tags)?;
         if self.rule_at(&listener.arn, priority).is_some() {
             return Err(Refusal::PriorityTaken { priority: priority.to_string() });
         }
-        let limit = self.catalog.settings.quotas.rules_per_load_balancer;
+        let quotas = &self.catalog.settings.quotas;
+        let limit = match lb.kind {
+            LoadBalancerKind::Application => quotas.rules_per_load_balancer,
+            _ => quotas.rules_per_network_load_balancer,
+        };
         if self.rule_count(lb) >= limit {
-            return Err(Refusal::RulesTooMany { limit: limit.to_string() });
+            let (kind, limit) = (lb.kind.as_str().to_owned(), limit.to_string());
+            return Err(Refusal::RulesTooMany { kind, limit });
         }
         self.groups_admit(lb, &actions, None)?;
+        self.actions_served(&actions)?;
         let (arn, listener) = (self.rule_arn(&listener.arn), listener.arn.clone());
-        let rule = Rule { arn, listener, priority, conditions, actions, tags };
+        let rule = Rule { arn, listener, priority, conditions, actions, transforms, tags };
         self.put_subject(Resource::Rule(rule));
         Ok(())
     }
@@ -44,28 +56,39 @@ impl<'a> Apply<'a> {
     pub(super) fn rule_modify(&mut self, input: &RuleModify) -> Result<(), Refusal> {
         let rule = self.rule(&input.region, &input.arn)?;
         let reset = input.reset_transforms.unwrap_or(false);
-        if reset && !input.transforms.is_empty() {
+        let given = input.transforms.as_ref().is_some_and(|transforms| !transforms.is_empty());
+        if reset && given {
             return Err(Refusal::TransformsAndReset {});
         }
         let nothing = input.conditions.is_none() && input.actions.is_none();
-        if nothing && !reset && input.transforms.is_empty() {
+        if nothing && !reset && !given {
             return Err(Refusal::RuleModifyNothing {});
         }
         if rule.priority == Priority::Default {
             return Err(Refusal::DefaultRuleModify { arn: input.arn.clone() });
         }
-        transforms_absent(&input.transforms)?;
+        let listener = self.catalog.listener(&rule.listener);
+        let listener = listener.expect("invariant: a rule is deleted with its listener");
+        let lb = self.owner(listener);
         let mut changed = rule.clone();
+        if reset {
+            changed.transforms = Vec::new();
+        }
+        if let Some(inputs) = input.transforms.as_ref().filter(|_| given) {
+            changed.transforms = transforms_of(lb, inputs)?;
+        }
         if let Some(inputs) = &input.conditions {
-            changed.conditions = conditions(inputs)?;
+            changed.conditions = conditions_of(lb, inputs)?;
         }
         if let Some(inputs) = &input.actions {
-            let listener = self.catalog.listener(&rule.listener);
-            let listener = listener.expect("invariant: a rule is deleted with its listener");
             let (protocol, port) = (listener.protocol, listener.port);
-            let place = Place { region: &input.region, protocol, port };
+            let existing = &rule.actions;
+            let place = Place { region: &input.region, lb, protocol, port, existing };
             changed.actions = self.actions(place, inputs)?;
-            self.groups_admit(self.owner(listener), &changed.actions, Some(&rule.arn))?;
+            self.groups_admit(lb, &changed.actions, Some(&rule.arn))?;
+            if changed.actions != rule.actions {
+                self.actions_served(&changed.actions)?;
+            }
         }
         if changed == *rule {
             self.subject(ResourceKey::Rule(changed.arn));
@@ -87,6 +110,9 @@ impl<'a> Apply<'a> {
     /// Moves rules as one unit: rules may trade places.
     // spec: alb §0.6 Modify semantics [A]
     pub(super) fn rule_priorities_set(&mut self, input: &RulePrioritiesSet) -> Result<(), Refusal> {
+        if input.priorities.is_empty() {
+            return Err(RoutingRefusal::PrioritiesEmpty {}.into());
+        }
         let mut moves: Vec<(&Rule, Priority)> = Vec::with_capacity(input.priorities.len());
         let mut wanted: BTreeMap<(&ListenerArn, Priority), &RuleArn> = BTreeMap::new();
         let mut moving: BTreeSet<&RuleArn> = BTreeSet::new();
@@ -137,9 +163,34 @@ fn priority(number: i64) -> Result<Priority, Refusal> {
     Priority::new(number).ok_or_else(|| Refusal::PriorityRange { priority: number.to_string() })
 }
 
-fn transforms_absent(transforms: &[String]) -> Result<(), Refusal> {
-    match transforms.first() {
-        Some(kind) => Err(Refusal::unserved(Feature::Transforms, kind)),
-        None => Ok(()),
+/// Whether a listener may have other rules than its default one.
+// spec: nlb-gwlb-clb §1.2 Listener rules (added 2026) [D][M]
+// spec: nlb-gwlb-clb §2.1 Model [D][M]
+fn rules_fit(lb: &LoadBalancer, listener: &Listener) -> Result<(), Refusal> {
+    use ListenerProtocol as P;
+    let foreign = |kind: String| Err(RoutingRefusal::RulesForeign { kind }.into());
+    match (lb.kind, listener.protocol) {
+        (LoadBalancerKind::Application, _) => Ok(()),
+        (LoadBalancerKind::Gateway, _) => foreign("gateway listeners".to_owned()),
+        (_, P::Quic | P::TcpQuic) => foreign(format!("{} listeners", listener.protocol.as_str())),
+        _ if lb.ip_address_type == IpAddressType::Ipv4 => {
+            Err(RoutingRefusal::RulesNeedDualstack {}.into())
+        }
+        _ => Ok(()),
     }
+}
+
+fn conditions_of(lb: &LoadBalancer, inputs: &[ConditionInput]) -> Result<Vec<Condition>, Refusal> {
+    match lb.kind {
+        LoadBalancerKind::Application => conditions(inputs),
+        LoadBalancerKind::Network | LoadBalancerKind::Gateway => conditions_network(inputs),
+    }
+}
+
+fn transforms_of(lb: &LoadBalancer, inputs: &[TransformInput]) -> Result<Vec<Transform>, Refusal> {
+    if lb.kind != LoadBalancerKind::Application && !inputs.is_empty() {
+        let kind = lb.kind.as_str().to_owned();
+        return Err(RoutingRefusal::TransformsForeign { kind }.into());
+    }
+    transforms(inputs)
 }

@@ -1,24 +1,20 @@
-//! Security groups and their permissions (EC2).
+//! Security groups (EC2); their permissions are decided in `security_group_rule`.
 //!
-//! Invariant: no direction of a group holds the same permission twice, and every group that a
-//! permission names exists in the same VPC.
+//! Invariant: names are unique within a VPC, and a group that something uses is not deleted.
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::Apply;
 use super::load_balancer::DEFAULT_GROUP;
 use super::tag::ec2_tags_merge;
-use super::{Apply, Direction, EC2_ID_LEN};
-use crate::catalog::command::{
-    PeerInput, PeerName, PermissionInput, PermissionsInput, SecurityGroupCreate, SecurityGroupName,
-};
-use crate::catalog::unserved::Feature;
-use crate::catalog::{Refusal, Resource, ResourceKey};
-use crate::resource::{
-    Region, SecurityGroup, SecurityGroupId, SecurityGroupRule, Tags, TrafficPeer, Vpc,
-};
+use crate::catalog::command::{SecurityGroupCreate, SecurityGroupName};
+use crate::catalog::{InventoryRefusal, Refusal, Resource, ResourceKey};
+use crate::resource::{Region, SecurityGroup, SecurityGroupId, Tags, TrafficPeer, Vpc, VpcId};
 
 /// Characters of a group's name and description.
 const TEXT_MAX: usize = 255;
+/// Characters that descriptions may hold, besides letters and digits.
+const TEXT_CHARACTERS: &str = " ._-:/()#,@[]+=&;{}!$*";
 
 // === impl Apply ===
 
@@ -28,8 +24,8 @@ impl<'a> Apply<'a> {
         input: &SecurityGroupCreate,
     ) -> Result<(), Refusal> {
         let name = input.name.clone();
-        text_sound("groupName", &input.name)?;
-        text_sound("groupDescription", &input.description)?;
+        group_text("groupName", &input.name)?;
+        group_text("groupDescription", &input.description)?;
         if name.starts_with("sg-") {
             let reason = "Value for parameter groupName cannot start with 'sg-'.".to_owned();
             return Err(Refusal::Ec2Parameter { reason });
@@ -49,7 +45,15 @@ impl<'a> Apply<'a> {
         }
         let catalog = self.catalog;
         let id = self.ec2_id("sg-", |id| catalog.security_group(id).is_some());
-        let egress = self.everything(TrafficPeer::Cidr(IpNet::V4(Ipv4Net::default())), None);
+        let mut anywhere = vec![IpNet::V4(Ipv4Net::default())];
+        if vpc.ipv6_cidr.is_some() {
+            anywhere.push(IpNet::V6(Ipv6Net::default()));
+        }
+        let egress = anywhere.into_iter().map(|block| {
+            let peer = TrafficPeer::Cidr(block);
+            self.everything(peer, None)
+        });
+        let egress = egress.collect();
         self.put_subject(Resource::SecurityGroup(SecurityGroup {
             id: SecurityGroupId::new(id),
             region: input.region.clone(),
@@ -57,7 +61,7 @@ impl<'a> Apply<'a> {
             name,
             description: input.description.clone(),
             ingress: Vec::new(),
-            egress: vec![egress],
+            egress,
             tags,
         }));
         Ok(())
@@ -79,112 +83,11 @@ impl<'a> Apply<'a> {
         Ok(())
     }
 
-    pub(super) fn authorize(
-        &mut self,
-        input: &PermissionsInput,
-        direction: Direction,
-    ) -> Result<(), Refusal> {
-        let group = self.security_group(&input.group)?;
-        let wanted = self.permissions(group, &input.permissions)?;
-        if wanted.is_empty() {
-            return Err(Refusal::Ec2Missing { name: "ipPermissions".to_owned() });
-        }
-        let mut changed = group.clone();
-        let rules = side(&mut changed, direction);
-        for rule in wanted {
-            if rules.iter().any(|known| same_permission(known, &rule)) {
-                return Err(duplicate(&rule));
-            }
-            self.decision.rule_ids.push(rule.id.clone());
-            rules.push(rule);
-        }
-        if rules.len() > self.catalog.settings.quotas.rules_per_security_group {
-            return Err(Refusal::Ec2RuleLimit {});
-        }
-        self.put_subject(Resource::SecurityGroup(changed));
-        Ok(())
-    }
-
-    pub(super) fn revoke(
-        &mut self,
-        input: &PermissionsInput,
-        direction: Direction,
-    ) -> Result<(), Refusal> {
-        let group = self.security_group(&input.group)?;
-        let unwanted = self.permissions(group, &input.permissions)?;
-        if unwanted.is_empty() && input.rule_ids.is_empty() {
-            return Err(Refusal::Ec2Missing { name: "ipPermissions".to_owned() });
-        }
-        let mut changed = group.clone();
-        let rules = side(&mut changed, direction);
-        for id in &input.rule_ids {
-            let place = rules.iter().position(|rule| rule.id == *id);
-            let place = place.ok_or_else(|| Refusal::Ec2RuleIdNotFound { id: id.clone() })?;
-            self.decision.rule_ids.push(rules.remove(place).id);
-        }
-        for rule in unwanted {
-            let place = rules.iter().position(|known| same_permission(known, &rule));
-            let place = place.ok_or(Refusal::Ec2RuleNotFound {})?;
-            self.decision.rule_ids.push(rules.remove(place).id);
-        }
-        self.put_subject(Resource::SecurityGroup(changed));
-        Ok(())
-    }
-
-    fn permissions(
-        &mut self,
-        group: &SecurityGroup,
-        inputs: &[PermissionInput],
-    ) -> Result<Vec<SecurityGroupRule>, Refusal> {
-        let mut rules = Vec::new();
-        for input in inputs {
-            let protocol = protocol(input.protocol.as_deref())?;
-            let (from_port, to_port) = ports(&protocol, input.from_port, input.to_port)?;
-            if input.peers.is_empty() {
-                let reason = "A permission must name an address block or a group".to_owned();
-                return Err(Refusal::Ec2RuleMalformed { reason });
-            }
-            for PeerInput { peer, description } in &input.peers {
-                if let Some(text) = description.as_ref().filter(|text| !text.is_empty()) {
-                    text_sound("description", text)?;
-                }
-                let id = format!("sgr-{}", self.rng.hex(EC2_ID_LEN));
-                let (protocol, description) = (protocol.clone(), description.clone());
-                let peer = self.peer(group, peer)?;
-                let rule =
-                    SecurityGroupRule { id, protocol, from_port, to_port, peer, description };
-                rules.push(rule);
-            }
-        }
-        Ok(rules)
-    }
-
-    fn peer(&self, group: &SecurityGroup, peer: &PeerName) -> Result<TrafficPeer, Refusal> {
-        let found = match peer {
-            PeerName::Cidr(text) => {
-                let block: IpNet = text.parse().map_err(|_| {
-                    let reason = format!("CIDR block {text} is malformed");
-                    Refusal::Ec2Parameter { reason }
-                })?;
-                return Ok(TrafficPeer::Cidr(block.trunc()));
-            }
-            PeerName::PrefixList(id) => return Err(Refusal::unserved(Feature::PrefixList, id)),
-            PeerName::GroupId(id) => {
-                let found = self.catalog.security_group(id.as_str());
-                found.filter(|found| found.vpc == group.vpc).ok_or(id)
-            }
-            PeerName::GroupName(name) => {
-                self.catalog.security_group_named(&group.vpc, name).ok_or(name)
-            }
-        };
-        match found {
-            Ok(found) => Ok(TrafficPeer::Group(found.id.clone())),
-            Err(id) => Err(Refusal::Ec2GroupNotFound { id: id.clone() }),
-        }
-    }
-
     /// The group that a request names by id, or by name in the default VPC.
-    fn security_group(&self, input: &SecurityGroupName) -> Result<&'a SecurityGroup, Refusal> {
+    pub(super) fn security_group(
+        &self,
+        input: &SecurityGroupName,
+    ) -> Result<&'a SecurityGroup, Refusal> {
         let catalog = self.catalog;
         let (found, id) = match (&input.id, &input.name) {
             (Some(id), _) if !id.starts_with("sg-") => {
@@ -200,6 +103,49 @@ impl<'a> Apply<'a> {
             (None, None) => return Err(Refusal::Ec2Missing { name: "groupId".to_owned() }),
         };
         found.ok_or_else(|| Refusal::Ec2GroupNotFound { id: id.clone() })
+    }
+
+    /// The groups of an interface, each once: as named, or the VPC's default group.
+    pub(super) fn interface_groups(
+        &self,
+        vpc: &VpcId,
+        ids: &[String],
+        names: &[String],
+    ) -> Result<Vec<SecurityGroupId>, Refusal> {
+        let by_id = ids.iter().map(|id| self.group_in(vpc, id));
+        let by_name = names.iter().map(|name| {
+            let found = self.catalog.security_group_named(vpc, name);
+            found.ok_or_else(|| Refusal::Ec2GroupNotFound { id: name.clone() })
+        });
+        let mut groups: Vec<SecurityGroupId> = Vec::new();
+        for group in by_id.chain(by_name) {
+            let id = &group?.id;
+            if !groups.contains(id) {
+                groups.push(id.clone());
+            }
+        }
+        if groups.len() > self.catalog.settings.quotas.security_groups_per_interface {
+            return Err(InventoryRefusal::InterfaceGroupLimit {}.into());
+        }
+        if groups.is_empty() {
+            let group = self.catalog.security_group_named(vpc, DEFAULT_GROUP);
+            groups.extend(group.map(|group| group.id.clone()));
+        }
+        Ok(groups)
+    }
+
+    /// The group of this id, which must be of this VPC.
+    pub(super) fn group_in(&self, vpc: &VpcId, id: &str) -> Result<&'a SecurityGroup, Refusal> {
+        if !id.starts_with("sg-") {
+            return Err(Refusal::Ec2GroupIdMalformed { id: id.to_owned() });
+        }
+        let region = self.catalog.vpc(vpc).map(|vpc| &vpc.region);
+        let found = self.catalog.security_group(id).filter(|group| Some(&group.region) == region);
+        let group = found.ok_or_else(|| Refusal::Ec2GroupNotFound { id: id.to_owned() })?;
+        if group.vpc != *vpc {
+            return Err(InventoryRefusal::GroupElsewhere {}.into());
+        }
+        Ok(group)
     }
 
     /// The named VPC, or the region's default one.
@@ -218,92 +164,25 @@ impl<'a> Apply<'a> {
     }
 }
 
-fn side(group: &mut SecurityGroup, direction: Direction) -> &mut Vec<SecurityGroupRule> {
-    match direction {
-        Direction::Ingress => &mut group.ingress,
-        Direction::Egress => &mut group.egress,
-    }
-}
-
-fn same_permission(a: &SecurityGroupRule, b: &SecurityGroupRule) -> bool {
-    let key = |rule: &SecurityGroupRule| (rule.from_port, rule.to_port);
-    a.protocol == b.protocol && key(a) == key(b) && a.peer == b.peer
-}
-
-fn duplicate(rule: &SecurityGroupRule) -> Refusal {
-    let peer = match &rule.peer {
-        TrafficPeer::Cidr(block) => block.to_string(),
-        TrafficPeer::Group(id) => id.to_string(),
-    };
-    let protocol = match rule.protocol.as_str() {
-        "-1" => "ALL".to_owned(),
-        other => other.to_ascii_uppercase(),
-    };
-    let ports = match (rule.from_port, rule.to_port) {
-        (Some(from), Some(to)) => format!("from port: {from}, to port: {to}"),
-        _ => "all ports".to_owned(),
-    };
-    Refusal::Ec2RuleDuplicate { peer, protocol, ports }
-}
-
-/// Protocols by their usual name, `-1` for all, else the number.
-fn protocol(text: Option<&str>) -> Result<String, Refusal> {
-    let text = text.ok_or_else(|| Refusal::Ec2Missing { name: "ipProtocol".to_owned() })?;
-    let lower = text.to_ascii_lowercase();
-    let name = match lower.as_str() {
-        "-1" | "all" => "-1",
-        "tcp" | "6" => "tcp",
-        "udp" | "17" => "udp",
-        "icmp" | "1" => "icmp",
-        "icmpv6" | "58" => "icmpv6",
-        number if number.parse::<u8>().is_ok() && !number.starts_with('+') => number,
-        _ => {
-            let reason = format!("Invalid value '{text}' for IP protocol. Unknown protocol.");
-            return Err(Refusal::Ec2Parameter { reason });
-        }
-    };
-    Ok(name.to_owned())
-}
-
-type Ports = (Option<i32>, Option<i32>);
-
-fn ports(protocol: &str, from: Option<i32>, to: Option<i32>) -> Result<Ports, Refusal> {
-    let invalid = |reason: String| Err(Refusal::Ec2Parameter { reason });
-    match protocol {
-        "tcp" | "udp" => match (from, to) {
-            (Some(from), Some(to)) => {
-                let range = 0..=65_535;
-                if !range.contains(&from) || !range.contains(&to) || from > to {
-                    let name = protocol.to_ascii_uppercase();
-                    return invalid(format!("Invalid {name} port range ({from}, {to})"));
-                }
-                Ok((Some(from), Some(to)))
-            }
-            _ => invalid(
-                "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange."
-                    .to_owned(),
-            ),
-        },
-        "icmp" | "icmpv6" => {
-            let range = -1..=255;
-            let (kind, code) = (from.unwrap_or(-1), to.unwrap_or(-1));
-            if !range.contains(&kind) || !range.contains(&code) {
-                return invalid(format!("ICMP code ({code}) or type ({kind}) out of range"));
-            }
-            Ok((Some(kind), Some(code)))
-        }
-        _ => Ok((None, None)),
-    }
-}
-
-fn text_sound(member: &str, text: &str) -> Result<(), Refusal> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
+fn group_text(member: &str, text: &str) -> Result<(), Refusal> {
     if text.is_empty() {
         return Err(Refusal::Ec2Missing { name: member.to_owned() });
     }
-    if text.len() > TEXT_MAX || !text.chars().all(allowed) {
-        let reason = format!("Value ({text}) for parameter {member} is invalid.");
-        return Err(Refusal::Ec2Parameter { reason });
+    let what = if member == "groupName" { "group name" } else { "group description" };
+    text_sound(what, text)
+}
+
+/// Judges free text of groups and rules.
+pub(super) fn text_sound(what: &str, text: &str) -> Result<(), Refusal> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || TEXT_CHARACTERS.contains(c);
+    if text.len() <= TEXT_MAX && text.chars().all(allowed) {
+        return Ok(());
     }
-    Ok(())
+    let kind = if what == "rule description" { "" } else { "security " };
+    let plural = if what == "group name" { "names" } else { "descriptions" };
+    let reason = format!(
+        "Invalid {kind}{what}. Valid {plural} are strings less than 256 characters from the \
+         following set: a-zA-Z0-9. _-:/()#,@[]+=&;{{}}!$*"
+    );
+    Err(Refusal::Ec2Parameter { reason })
 }

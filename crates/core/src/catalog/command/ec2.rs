@@ -6,7 +6,7 @@
 use ipnet::IpNet;
 
 use super::Pairs;
-use crate::resource::{Region, ZoneName};
+use crate::resource::{InstanceOptions, Region, ZoneName};
 
 /// See [`super::Command::SecurityGroupCreate`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct PermissionsInput {
     pub permissions: Vec<PermissionInput>,
     /// `SecurityGroupRuleIds` of a revocation.
     pub rule_ids: Vec<String>,
+    /// `TagSpecifications` for `security-group-rule` of an authorization.
+    pub tags: Pairs,
 }
 
 /// `IpPermission`.
@@ -70,8 +72,10 @@ pub struct PeerInput {
 /// Who a permission is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerName {
-    /// `CidrIp` or `CidrIpv6` as given.
+    /// `CidrIp` as given.
     Cidr(String),
+    /// `CidrIpv6` as given.
+    Ipv6Cidr(String),
     /// `GroupId`.
     GroupId(String),
     /// `GroupName`.
@@ -103,10 +107,26 @@ pub struct InstancesRun {
     pub security_group_ids: Vec<String>,
     /// `SecurityGroup` list (names).
     pub security_group_names: Vec<String>,
+    /// Secondary `PrivateIpAddresses` of the first `NetworkInterface`.
+    pub secondary: Vec<String>,
+    /// `SecondaryPrivateIpAddressCount` of the first `NetworkInterface`.
+    pub secondary_count: i64,
+    /// `Ipv6Addresses`, also from the first `NetworkInterface`.
+    pub ipv6: Vec<String>,
+    /// `Ipv6AddressCount`, also from the first `NetworkInterface`.
+    pub ipv6_count: i64,
+    /// `Description` of the first `NetworkInterface`.
+    pub interface_description: Option<String>,
+    /// `NetworkInterfaceId` of any `NetworkInterface`, or the index of a second one.
+    pub other_interface: Option<String>,
+    /// Settings that ModifyInstanceAttribute could change later, and more that is only told.
+    pub options: InstanceOptions,
     /// `ClientToken`: a repeated call with the same token returns the same instances.
     pub client_token: Option<String>,
     /// `TagSpecifications` for `instance`; `weir:address` says where the machine really is.
     pub tags: Pairs,
+    /// `TagSpecifications` for `network-interface`.
+    pub interface_tags: Pairs,
 }
 
 /// `StartInstances`, `StopInstances`, `TerminateInstances`.

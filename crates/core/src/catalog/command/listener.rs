@@ -3,8 +3,10 @@
 //! Invariant: what is here was given by the caller and is judged by `apply`, except where a type
 //! says more.
 
+use std::collections::BTreeMap;
+
 use super::Pairs;
-use crate::resource::Region;
+use crate::resource::{ClientSecret, IpFamily, JwtClaim, OnUnauthenticated, Region};
 
 /// TLS members of `CreateListener` and `ModifyListener`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,10 +15,34 @@ pub struct TlsInput {
     pub ssl_policy: Option<String>,
     /// `Certificates`: their ARNs; `None` when the member was absent.
     pub certificates: Option<Vec<String>>,
-    /// `AlpnPolicy`.
-    pub alpn_policy: Vec<String>,
-    /// `MutualAuthentication.Mode`; `Some("")` when the structure came without a mode.
-    pub mutual_authentication: Option<String>,
+    /// `AlpnPolicy`; `None` when the member was absent.
+    pub alpn_policy: Option<Vec<String>>,
+    /// `MutualAuthentication`.
+    pub mutual_authentication: Option<MutualInput>,
+}
+
+/// `MutualAuthenticationAttributes`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MutualInput {
+    /// `Mode`.
+    pub mode: Option<String>,
+    /// `TrustStoreArn`.
+    pub trust_store: Option<String>,
+    /// `IgnoreClientCertificateExpiry`.
+    pub ignore_expiry: Option<bool>,
+    /// `AdvertiseTrustStoreCaNames`.
+    pub advertise_names: Option<String>,
+}
+
+/// `AddListenerCertificates`, `RemoveListenerCertificates`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerCertificatesInput {
+    /// Credential scope.
+    pub region: Region,
+    /// The listener.
+    pub listener: String,
+    /// Their ARNs.
+    pub certificates: Vec<String>,
 }
 
 /// See [`super::Command::ListenerCreate`].
@@ -70,6 +96,83 @@ pub struct ActionInput {
     pub redirect: Option<RedirectInput>,
     /// `FixedResponseConfig`.
     pub fixed_response: Option<FixedResponseInput>,
+    /// `AuthenticateOidcConfig`.
+    pub oidc: Option<OidcInput>,
+    /// `AuthenticateCognitoConfig`.
+    pub cognito: Option<CognitoInput>,
+    /// `JwtValidationConfig`.
+    pub jwt: Option<JwtInput>,
+}
+
+/// Members that both kinds of signing in have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionInput {
+    /// `SessionCookieName`.
+    pub cookie: Option<String>,
+    /// `Scope`.
+    pub scope: Option<String>,
+    /// `SessionTimeout`.
+    pub timeout_s: Option<i64>,
+    /// `AuthenticationRequestExtraParams`.
+    pub extra: BTreeMap<String, String>,
+    /// `OnUnauthenticatedRequest`.
+    pub unauthenticated: Option<OnUnauthenticated>,
+}
+
+/// `AuthenticateOidcActionConfig`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OidcInput {
+    /// `Issuer`.
+    pub issuer: String,
+    /// `AuthorizationEndpoint`.
+    pub authorization_endpoint: String,
+    /// `TokenEndpoint`.
+    pub token_endpoint: String,
+    /// `UserInfoEndpoint`.
+    pub user_info_endpoint: String,
+    /// `ClientId`.
+    pub client_id: String,
+    /// `ClientSecret`, sealed.
+    pub client_secret: Option<ClientSecret>,
+    /// `UseExistingClientSecret`.
+    pub use_existing_secret: Option<bool>,
+    /// The session.
+    pub session: SessionInput,
+}
+
+/// `AuthenticateCognitoActionConfig`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CognitoInput {
+    /// `UserPoolArn`.
+    pub user_pool_arn: String,
+    /// `UserPoolClientId`.
+    pub client_id: String,
+    /// `UserPoolDomain`.
+    pub domain: String,
+    /// The session.
+    pub session: SessionInput,
+}
+
+/// `JwtValidationActionConfig`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JwtInput {
+    /// `JwksEndpoint`.
+    pub jwks_endpoint: String,
+    /// `Issuer`.
+    pub issuer: String,
+    /// `AdditionalClaims`.
+    pub claims: Vec<JwtClaim>,
+}
+
+/// `RuleTransform`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TransformInput {
+    /// `Type`.
+    pub kind: String,
+    /// `HostHeaderRewriteConfig.Rewrites`: pattern and replacement.
+    pub host_header: Option<Vec<(String, String)>>,
+    /// `UrlRewriteConfig.Rewrites`: pattern and replacement.
+    pub url: Option<Vec<(String, String)>>,
 }
 
 /// `ForwardActionConfig`.
@@ -132,6 +235,8 @@ pub struct ConditionInput {
     pub http_request_method: Option<Vec<String>>,
     /// `SourceIpConfig.Values`.
     pub source_ip: Option<Vec<String>>,
+    /// `SourceIpConfig.IpAddressType`.
+    pub source_family: Option<IpFamily>,
 }
 
 /// `Values` and `RegexValues` of a configuration structure.
@@ -156,8 +261,8 @@ pub struct RuleCreate {
     pub conditions: Vec<ConditionInput>,
     /// `Actions`.
     pub actions: Vec<ActionInput>,
-    /// `Transforms`: their types.
-    pub transforms: Vec<String>,
+    /// `Transforms`.
+    pub transforms: Vec<TransformInput>,
     /// `Tags`.
     pub tags: Pairs,
 }
@@ -173,8 +278,8 @@ pub struct RuleModify {
     pub conditions: Option<Vec<ConditionInput>>,
     /// `Actions`; `None` keeps them.
     pub actions: Option<Vec<ActionInput>>,
-    /// `Transforms`: their types.
-    pub transforms: Vec<String>,
+    /// `Transforms`; `None` keeps them.
+    pub transforms: Option<Vec<TransformInput>>,
     /// `ResetTransforms`.
     pub reset_transforms: Option<bool>,
 }

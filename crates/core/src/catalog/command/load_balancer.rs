@@ -15,8 +15,8 @@ pub struct LoadBalancerCreate {
     pub name: String,
     /// `Type`, default application.
     pub kind: LoadBalancerKind,
-    /// `Scheme`, default internet-facing.
-    pub scheme: Scheme,
+    /// `Scheme`, default internet-facing; gateways have none.
+    pub scheme: Option<Scheme>,
     /// `IpAddressType`, default ipv4.
     pub ip_address_type: IpAddressType,
     /// `Subnets`.
@@ -89,4 +89,30 @@ pub struct IpAddressTypeSet {
     pub arn: String,
     /// The new type.
     pub ip_address_type: IpAddressType,
+}
+
+/// See [`super::Command::IpPoolsModify`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IpPoolsModify {
+    /// Credential scope.
+    pub region: Region,
+    /// The load balancer.
+    pub arn: String,
+    /// `IpamPools.Ipv4IpamPoolId`.
+    pub ipam_pool: Option<String>,
+    /// `RemoveIpamPools` names `ipv4`.
+    pub remove: bool,
+}
+
+/// See [`super::Command::CapacityReservationModify`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CapacityReservationModify {
+    /// Credential scope.
+    pub region: Region,
+    /// The load balancer.
+    pub arn: String,
+    /// `MinimumLoadBalancerCapacity.CapacityUnits`.
+    pub units: Option<i64>,
+    /// `ResetCapacityReservation`.
+    pub reset: bool,
 }

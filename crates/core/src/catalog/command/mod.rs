@@ -8,17 +8,25 @@
 //! records of that region only.
 // spec: control-plane §1.2 ELBv2 actions (51) – input, result members, modelled errors
 
+mod certificate;
 mod ec2;
+mod inventory;
 mod listener;
 mod load_balancer;
+mod network;
 mod tag;
 mod target_group;
+mod trust_store;
 
+pub use certificate::*;
 pub use ec2::*;
+pub use inventory::*;
 pub use listener::*;
 pub use load_balancer::*;
+pub use network::*;
 pub use tag::*;
 pub use target_group::*;
+pub use trust_store::*;
 
 use crate::resource::Region;
 
@@ -40,6 +48,10 @@ pub enum Command {
     SubnetsSet(SubnetsSet),
     /// `SetIpAddressType`. Subject: the load balancer.
     IpAddressTypeSet(IpAddressTypeSet),
+    /// `ModifyIpPools`. Subject: the load balancer.
+    IpPoolsModify(IpPoolsModify),
+    /// `ModifyCapacityReservation`. Subject: the load balancer.
+    CapacityReservationModify(CapacityReservationModify),
     /// `CreateTargetGroup`. Subject: the target group.
     TargetGroupCreate(TargetGroupCreate),
     /// `ModifyTargetGroup`. Subject: the target group.
@@ -61,6 +73,10 @@ pub enum Command {
     ListenerModify(ListenerModify),
     /// `DeleteListener`.
     ListenerDelete(ArnInput),
+    /// `AddListenerCertificates`. Subject: the listener.
+    ListenerCertificatesAdd(ListenerCertificatesInput),
+    /// `RemoveListenerCertificates`. Subject: the listener.
+    ListenerCertificatesRemove(ListenerCertificatesInput),
     /// `ModifyListenerAttributes`. Subject: the listener.
     ListenerAttributesModify(AttributesModify),
     /// `CreateRule`. Subject: the rule.
@@ -75,6 +91,43 @@ pub enum Command {
     TagsAdd(TagsAdd),
     /// `RemoveTags`.
     TagsRemove(TagsRemove),
+    /// ACM `ImportCertificate`. Subject: the certificate.
+    CertificateImport(CertificateImport),
+    /// ACM `RequestCertificate`: what was issued here. Subject: the certificate, or the one that
+    /// the same token got before.
+    CertificateIssue(CertificateIssue),
+    /// ACM `DeleteCertificate`.
+    CertificateDelete(ArnInput),
+    /// ACM `UpdateCertificateOptions`. Subject: the certificate.
+    CertificateOptionsUpdate(CertificateOptionsUpdate),
+    /// ACM `AddTagsToCertificate`. Subject: the certificate.
+    CertificateTag(CertificateTag),
+    /// ACM `RemoveTagsFromCertificate`. Subject: the certificate.
+    CertificateUntag(CertificateUntag),
+    /// IAM `UploadServerCertificate`. Subject: the certificate.
+    ServerCertificateUpload(ServerCertificateUpload),
+    /// IAM `UpdateServerCertificate`. Subject: the certificate.
+    ServerCertificateUpdate(ServerCertificateUpdate),
+    /// IAM `DeleteServerCertificate`.
+    ServerCertificateDelete(ServerCertificateName),
+    /// IAM `TagServerCertificate`. Subject: the certificate.
+    ServerCertificateTag(ServerCertificateTag),
+    /// IAM `UntagServerCertificate`. Subject: the certificate.
+    ServerCertificateUntag(ServerCertificateUntag),
+    /// IAM `CreateServiceLinkedRole`. Subject: the role.
+    ServiceRoleCreate(ServiceRoleCreate),
+    /// `CreateTrustStore`. Subject: the trust store.
+    TrustStoreCreate(TrustStoreCreate),
+    /// `ModifyTrustStore`. Subject: the trust store.
+    TrustStoreModify(TrustStoreModify),
+    /// `DeleteTrustStore`.
+    TrustStoreDelete(ArnInput),
+    /// `AddTrustStoreRevocations`. Subject: the trust store; the new lists are its last ones.
+    RevocationsAdd(RevocationsAdd),
+    /// `RemoveTrustStoreRevocations`. Subject: the trust store.
+    RevocationsRemove(RevocationsRemove),
+    /// `DeleteSharedTrustStoreAssociation`; always refused, nothing is shared.
+    TrustStoreAssociationDelete(TrustStoreAssociationDelete),
     /// EC2 `CreateSecurityGroup`. Subject: the group.
     SecurityGroupCreate(SecurityGroupCreate),
     /// EC2 `DeleteSecurityGroup`.
@@ -87,6 +140,44 @@ pub enum Command {
     EgressAuthorize(PermissionsInput),
     /// EC2 `RevokeSecurityGroupEgress`. Subject: the group; `Decision::rule_ids`: gone rules.
     EgressRevoke(PermissionsInput),
+    /// EC2 `ModifySecurityGroupRules`. Subject: the group.
+    SecurityGroupRulesModify(SecurityGroupRulesModify),
+    /// EC2 `UpdateSecurityGroupRuleDescriptionsIngress`. Subject: the group.
+    IngressDescriptionsUpdate(RuleDescriptionsUpdate),
+    /// EC2 `UpdateSecurityGroupRuleDescriptionsEgress`. Subject: the group.
+    EgressDescriptionsUpdate(RuleDescriptionsUpdate),
+    /// EC2 `CreateManagedPrefixList`. Subject: the list.
+    PrefixListCreate(PrefixListCreate),
+    /// EC2 `ModifyManagedPrefixList`. Subject: the list.
+    PrefixListModify(PrefixListModify),
+    /// EC2 `DeleteManagedPrefixList`.
+    PrefixListDelete(IdInput),
+    /// EC2 `AllocateAddress`. Subject: the elastic address.
+    AddressAllocate(AddressAllocate),
+    /// EC2 `ReleaseAddress`.
+    AddressRelease(AddressName),
+    /// EC2 `AssociateAddress`. Subject: the elastic address.
+    AddressAssociate(AddressAssociate),
+    /// EC2 `DisassociateAddress`. Subject: the elastic address.
+    AddressDisassociate(AddressDisassociate),
+    /// EC2 `CreateNetworkInterface`. Subject: the interface.
+    InterfaceCreate(InterfaceCreate),
+    /// EC2 `DeleteNetworkInterface`.
+    InterfaceDelete(IdInput),
+    /// EC2 `ModifyNetworkInterfaceAttribute`. Subject: the interface or its instance.
+    InterfaceModify(InterfaceModify),
+    /// EC2 `AttachNetworkInterface`. Subject: the interface.
+    InterfaceAttach(InterfaceAttach),
+    /// EC2 `DetachNetworkInterface`, by `AttachmentId`. Subject: the interface.
+    InterfaceDetach(IdInput),
+    /// EC2 `AssignPrivateIpAddresses`. Subject: the interface or its instance.
+    PrivateAddressesAssign(PrivateAddresses),
+    /// EC2 `UnassignPrivateIpAddresses`. Subject: the interface or its instance.
+    PrivateAddressesUnassign(PrivateAddresses),
+    /// EC2 `ModifyInstanceAttribute`. Subject: the instance.
+    InstanceModify(InstanceModify),
+    /// EC2 `RebootInstances`; checks the instances, changes nothing.
+    InstancesReboot(InstancesInput),
     /// EC2 `RunInstances`. Subjects: the instances.
     InstancesRun(InstancesRun),
     /// EC2 `StartInstances`. Subjects: the instances; see `Decision::transitions`.
@@ -99,6 +190,55 @@ pub enum Command {
     Ec2TagsCreate(Ec2TagsCreate),
     /// EC2 `DeleteTags`.
     Ec2TagsDelete(Ec2TagsDelete),
+    /// EC2 `CreateVpc`. Subject: the VPC.
+    VpcCreate(VpcCreate),
+    /// EC2 `DeleteVpc`, with its default group and its main route table.
+    VpcDelete(Ec2Id),
+    /// EC2 `ModifyVpcAttribute`. Subject: the VPC.
+    VpcAttributeModify(VpcAttributeModify),
+    /// EC2 `AssociateVpcCidrBlock`. Subject: the VPC; `Decision::associations`: the new one.
+    VpcCidrAssociate(VpcCidrAssociate),
+    /// EC2 `DisassociateVpcCidrBlock`. Subject: the VPC.
+    VpcCidrDisassociate(Ec2Id),
+    /// EC2 `CreateDefaultVpc`. Subject: the VPC.
+    DefaultVpcCreate(RegionInit),
+    /// EC2 `CreateSubnet`. Subject: the subnet.
+    SubnetCreate(SubnetCreate),
+    /// EC2 `DeleteSubnet`.
+    SubnetDelete(Ec2Id),
+    /// EC2 `ModifySubnetAttribute`. Subject: the subnet.
+    SubnetAttributeModify(SubnetAttributeModify),
+    /// EC2 `AssociateSubnetCidrBlock`. Subject: the subnet.
+    SubnetCidrAssociate(SubnetCidrAssociate),
+    /// EC2 `DisassociateSubnetCidrBlock`. Subject: the subnet.
+    SubnetCidrDisassociate(Ec2Id),
+    /// EC2 `CreateDefaultSubnet`. Subject: the subnet.
+    DefaultSubnetCreate(DefaultSubnetCreate),
+    /// EC2 `CreateInternetGateway`. Subject: the gateway.
+    InternetGatewayCreate(InternetGatewayCreate),
+    /// EC2 `DeleteInternetGateway`.
+    InternetGatewayDelete(Ec2Id),
+    /// EC2 `AttachInternetGateway`. Subject: the gateway.
+    InternetGatewayAttach(InternetGatewayPlace),
+    /// EC2 `DetachInternetGateway`. Subject: the gateway.
+    InternetGatewayDetach(InternetGatewayPlace),
+    /// EC2 `CreateRouteTable`. Subject: the table.
+    RouteTableCreate(RouteTableCreate),
+    /// EC2 `DeleteRouteTable`.
+    RouteTableDelete(Ec2Id),
+    /// EC2 `CreateRoute`. Subject: the table.
+    RouteCreate(RouteInput),
+    /// EC2 `ReplaceRoute`. Subject: the table.
+    RouteReplace(RouteInput),
+    /// EC2 `DeleteRoute`. Subject: the table.
+    RouteDelete(RouteDelete),
+    /// EC2 `AssociateRouteTable`. Subject: the table; `Decision::associations`: the new one.
+    RouteTableAssociate(RouteTableAssociate),
+    /// EC2 `DisassociateRouteTable`. Subject: the table.
+    RouteTableDisassociate(Ec2Id),
+    /// EC2 `ReplaceRouteTableAssociation`. Subject: the table that gets the association;
+    /// `Decision::associations`: the new one.
+    RouteTableReplace(RouteTableReplace),
     /// Upkeep: gives a region its default network, once. Subject: the default VPC.
     RegionInit(RegionInit),
 }
@@ -140,30 +280,90 @@ impl Command {
             Self::SecurityGroupsSet(c) => &c.region,
             Self::SubnetsSet(c) => &c.region,
             Self::IpAddressTypeSet(c) => &c.region,
+            Self::IpPoolsModify(c) => &c.region,
+            Self::CapacityReservationModify(c) => &c.region,
             Self::TargetGroupCreate(c) => &c.region,
             Self::TargetGroupModify(c) => &c.region,
             Self::TargetsRegister(c) | Self::TargetsDeregister(c) => &c.region,
             Self::TargetsReap => return None,
             Self::ListenerCreate(c) => &c.region,
             Self::ListenerModify(c) => &c.region,
+            Self::ListenerCertificatesAdd(c) | Self::ListenerCertificatesRemove(c) => &c.region,
             Self::RuleCreate(c) => &c.region,
             Self::RuleModify(c) => &c.region,
             Self::RulePrioritiesSet(c) => &c.region,
             Self::TagsAdd(c) => &c.region,
             Self::TagsRemove(c) => &c.region,
+            Self::CertificateImport(c) => &c.region,
+            Self::CertificateIssue(c) => &c.region,
+            Self::CertificateDelete(c) | Self::TrustStoreDelete(c) => &c.region,
+            Self::CertificateOptionsUpdate(c) => &c.region,
+            Self::CertificateTag(c) => &c.region,
+            Self::CertificateUntag(c) => &c.region,
+            Self::ServerCertificateUpload(c) => &c.region,
+            Self::ServerCertificateUpdate(c) => &c.region,
+            Self::ServerCertificateDelete(c) => &c.region,
+            Self::ServerCertificateTag(c) => &c.region,
+            Self::ServerCertificateUntag(c) => &c.region,
+            Self::ServiceRoleCreate(c) => &c.region,
+            Self::TrustStoreCreate(c) => &c.region,
+            Self::TrustStoreModify(c) => &c.region,
+            Self::RevocationsAdd(c) => &c.region,
+            Self::RevocationsRemove(c) => &c.region,
+            Self::TrustStoreAssociationDelete(c) => &c.region,
             Self::SecurityGroupCreate(c) => &c.region,
             Self::SecurityGroupDelete(c) => &c.region,
             Self::IngressAuthorize(c)
             | Self::IngressRevoke(c)
             | Self::EgressAuthorize(c)
             | Self::EgressRevoke(c) => &c.group.region,
-            Self::InstancesRun(c) => &c.region,
-            Self::InstancesStart(c) | Self::InstancesStop(c) | Self::InstancesTerminate(c) => {
+            Self::SecurityGroupRulesModify(c) => &c.region,
+            Self::IngressDescriptionsUpdate(c) | Self::EgressDescriptionsUpdate(c) => {
+                &c.group.region
+            }
+            Self::PrefixListCreate(c) => &c.region,
+            Self::PrefixListModify(c) => &c.region,
+            Self::PrefixListDelete(c) | Self::InterfaceDelete(c) | Self::InterfaceDetach(c) => {
                 &c.region
             }
+            Self::AddressAllocate(c) => &c.region,
+            Self::AddressRelease(c) => &c.region,
+            Self::AddressAssociate(c) => &c.address.region,
+            Self::AddressDisassociate(c) => &c.region,
+            Self::InterfaceCreate(c) => &c.region,
+            Self::InterfaceModify(c) => &c.region,
+            Self::InterfaceAttach(c) => &c.region,
+            Self::PrivateAddressesAssign(c) | Self::PrivateAddressesUnassign(c) => &c.region,
+            Self::InstanceModify(c) => &c.region,
+            Self::InstancesRun(c) => &c.region,
+            Self::InstancesStart(c)
+            | Self::InstancesStop(c)
+            | Self::InstancesReboot(c)
+            | Self::InstancesTerminate(c) => &c.region,
             Self::Ec2TagsCreate(c) => &c.region,
             Self::Ec2TagsDelete(c) => &c.region,
-            Self::RegionInit(c) => &c.region,
+            Self::VpcCreate(c) => &c.region,
+            Self::VpcDelete(c)
+            | Self::VpcCidrDisassociate(c)
+            | Self::SubnetDelete(c)
+            | Self::SubnetCidrDisassociate(c)
+            | Self::InternetGatewayDelete(c)
+            | Self::RouteTableDelete(c)
+            | Self::RouteTableDisassociate(c) => &c.region,
+            Self::VpcAttributeModify(c) => &c.region,
+            Self::VpcCidrAssociate(c) => &c.region,
+            Self::SubnetCreate(c) => &c.region,
+            Self::SubnetAttributeModify(c) => &c.region,
+            Self::SubnetCidrAssociate(c) => &c.region,
+            Self::DefaultSubnetCreate(c) => &c.network.region,
+            Self::InternetGatewayCreate(c) => &c.region,
+            Self::InternetGatewayAttach(c) | Self::InternetGatewayDetach(c) => &c.region,
+            Self::RouteTableCreate(c) => &c.region,
+            Self::RouteCreate(c) | Self::RouteReplace(c) => &c.region,
+            Self::RouteDelete(c) => &c.region,
+            Self::RouteTableAssociate(c) => &c.region,
+            Self::RouteTableReplace(c) => &c.region,
+            Self::RegionInit(c) | Self::DefaultVpcCreate(c) => &c.region,
         })
     }
 }

@@ -48,7 +48,7 @@ pub struct TargetGroupCreate {
     /// `VpcId`.
     pub vpc: Option<String>,
     /// `TargetType`, default instance.
-    pub target_type: TargetTypeInput,
+    pub target_type: TargetType,
     /// `IpAddressType`.
     pub ip_address_type: Option<String>,
     /// `TargetControlPort`.
@@ -57,17 +57,6 @@ pub struct TargetGroupCreate {
     pub health_check: HealthCheckInput,
     /// `Tags`.
     pub tags: Pairs,
-}
-
-/// `TargetType` as the API knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetTypeInput {
-    /// `instance` or `ip`.
-    Served(TargetType),
-    /// `lambda`.
-    Lambda,
-    /// `alb`.
-    Alb,
 }
 
 /// See [`super::Command::TargetGroupModify`].

@@ -6,14 +6,22 @@
 //! Invariant: a refusal is the caller's fault; it never stands for an outage or a bug.
 // spec: control-plane §2.4 Validation / error messages (collect as data, one table in the server)
 
+mod attribute;
 mod certificate;
+mod inventory;
+mod load_balancer;
 mod network;
+mod routing;
 mod trust_store;
 
 use super::unserved::Feature;
 
+pub use attribute::AttributeRefusal;
 pub use certificate::CertificateRefusal;
+pub use inventory::InventoryRefusal;
+pub use load_balancer::LoadBalancerRefusal;
 pub use network::NetworkRefusal;
+pub use routing::RoutingRefusal;
 pub use trust_store::TrustStoreRefusal;
 
 /// How sure we are of a wording.
@@ -120,8 +128,16 @@ refusals! {
     /// A refused command or query. The text of each variant is its documentation.
     Refusal
     [
+        /// A row of the table of load balancers.
+        LoadBalancer(LoadBalancerRefusal),
+        /// A row of the table of attributes.
+        Attribute(AttributeRefusal),
         /// A row of the table of networks and addresses.
         Network(NetworkRefusal),
+        /// A row of the table of addresses, interfaces and prefix lists.
+        Inventory(InventoryRefusal),
+        /// A row of the table of target groups, listeners and rules.
+        Routing(RoutingRefusal),
         /// A row of the table of certificates.
         Certificate(CertificateRefusal),
         /// A row of the table of trust stores.
@@ -223,13 +239,10 @@ refusals! {
         "You must specify subnets with an associated IPv6 CIDR block";
     InternalWithoutPublicIpv4 {} Recalled "InvalidConfigurationRequest"
         "Internal load balancers cannot have the IP address type 'dualstack-without-public-ipv4'";
-    PrivateLinkEnforcement {} Recalled "InvalidConfigurationRequest"
-        "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic is not supported on load balancers \
-         with type 'application'";
     LoadBalancerNameTaken { name } Verified "DuplicateLoadBalancerName"
         "A load balancer with the same name '{name}' exists, but with different settings";
-    LoadBalancersTooMany { limit } Recalled "TooManyLoadBalancers"
-        "You have reached the maximum number of load balancers of type 'application': [{limit}]";
+    LoadBalancersTooMany { kind, limit } Recalled "TooManyLoadBalancers"
+        "You have reached the maximum number of load balancers of type '{kind}': [{limit}]";
     DeletionProtected { arn } Verified "OperationNotPermitted"
         "Load balancer '{arn}' cannot be deleted because deletion protection is enabled";
 
@@ -256,15 +269,15 @@ refusals! {
         "Health check timeout '{timeout}' must be smaller than the interval '{interval}'";
     HealthNumberRange { member, value, range } Recalled "ValidationError"
         "{member} '{value}' must be in the range '{range}'";
-    HealthProtocolInvalid { protocol } Recalled "ValidationError"
-        "Health check protocol '{protocol}' must be one of 'HTTP, HTTPS'";
+    HealthProtocolInvalid { protocol, allowed } Recalled "ValidationError"
+        "Health check protocol '{protocol}' must be one of '{allowed}'";
     HealthPortInvalid { port } Recalled "ValidationError"
         "Health check port '{port}' must be in the range of 1-65535 or be 'traffic-port'";
     HealthPathInvalid { path } Recalled "ValidationError"
         "Health check path '{path}' must begin with a '/' character, and can only contain \
          printable ASCII characters, without spaces";
-    HealthMatcherInvalid { value } Recalled "ValidationError"
-        "Health check matcher HTTP code '{value}' must be within '200-499' inclusive";
+    HealthMatcherInvalid { value, range } Recalled "ValidationError"
+        "Health check matcher HTTP code '{value}' must be within '{range}' inclusive";
     HealthMatcherGrpc {} Recalled "InvalidConfigurationRequest"
         "A gRPC health check matcher can be specified only for target groups with protocol \
          version GRPC";
@@ -299,9 +312,9 @@ refusals! {
         "Instance ID '{id}' is not valid";
     TargetsPerGroupTooMany { limit } Recalled "TooManyTargets"
         "You have reached the maximum number of targets per target group: [{limit}]";
-    TargetsPerLoadBalancerTooMany { limit } Recalled "TooManyTargets"
+    TargetsPerLoadBalancerTooMany { kind, limit } Recalled "TooManyTargets"
         "You have reached the maximum number of targets for a load balancer of type \
-         'application': [{limit}]";
+         '{kind}': [{limit}]";
     RegistrationsPerTargetTooMany { id, limit } Recalled "TooManyRegistrationsForTargetId"
         "Target '{id}' has reached the maximum number of registrations with a load balancer: \
          [{limit}]";
@@ -311,28 +324,28 @@ refusals! {
         "A listener port must be specified";
     ListenerProtocolMissing {} TestDouble "ValidationError"
         "A listener protocol must be specified";
-    ListenerProtocolInvalid { protocol } TestDouble "ValidationError"
-        "Listener protocol '{protocol}' must be one of 'HTTP, HTTPS'";
+    ListenerProtocolInvalid { protocol, allowed } TestDouble "ValidationError"
+        "Listener protocol '{protocol}' must be one of '{allowed}'";
     ListenerPortTaken { arn } Verified "DuplicateListener"
         "A listener already exists on this port for this load balancer '{arn}'";
     ListenerPortInUse { port } Verified "ValidationError"
         "Listener port '{port}' is already in use";
-    ListenersTooMany { limit } Recalled "TooManyListeners"
+    ListenersTooMany { kind, limit } Recalled "TooManyListeners"
         "You have reached the maximum number of listeners for a load balancer of type \
-         'application': [{limit}]";
-    CertificateMissing {} Verified "ValidationError"
-        "A certificate must be specified for HTTPS listeners";
-    CertificateListWrong {} TestDouble "InvalidConfigurationRequest"
+         '{kind}': [{limit}]";
+    CertificateMissing { protocol } Verified "ValidationError"
+        "A certificate must be specified for {protocol} listeners";
+    CertificateListWrong { protocol } TestDouble "InvalidConfigurationRequest"
         "You must provide a list containing exactly one certificate if the listener protocol is \
-         HTTPS.";
-    CertificateOnHttp {} Recalled "ValidationError"
-        "Certificates cannot be specified for HTTP listeners";
-    SslPolicyOnHttp {} Verified "ValidationError"
-        "An SSL policy cannot be specified for HTTP listeners";
-    AlpnOnHttp {} Recalled "ValidationError"
-        "An ALPN policy cannot be specified for HTTP listeners";
-    MutualAuthenticationOnHttp {} Recalled "ValidationError"
-        "Mutual authentication cannot be specified for HTTP listeners";
+         {protocol}.";
+    CertificateOnHttp { protocol } Recalled "ValidationError"
+        "Certificates cannot be specified for {protocol} listeners";
+    SslPolicyOnHttp { protocol } Verified "ValidationError"
+        "An SSL policy cannot be specified for {protocol} listeners";
+    AlpnOnHttp { protocol } Recalled "ValidationError"
+        "An ALPN policy cannot be specified for {protocol} listeners";
+    MutualAuthenticationOnHttp { protocol } Recalled "ValidationError"
+        "Mutual authentication cannot be specified for {protocol} listeners";
 
     // --- actions
     ActionsEmpty {} Recalled "ValidationError"
@@ -375,9 +388,9 @@ refusals! {
         "The listener and the following target groups have incompatible protocols: {arn}";
     GroupOnOtherLoadBalancer { arn } Verified "TargetGroupAssociationLimit"
         "The following target groups cannot be associated with more than one load balancer: {arn}";
-    GroupsPerLoadBalancerTooMany { limit } Verified "TooManyUniqueTargetGroupsPerLoadBalancer"
+    GroupsPerLoadBalancerTooMany { kind, limit } Verified "TooManyUniqueTargetGroupsPerLoadBalancer"
         "You have reached the maximum number of unique target groups that you can associate with \
-         a load balancer of type 'application': [{limit}]";
+         a load balancer of type '{kind}': [{limit}]";
     RedirectLoop {} Verified "InvalidLoadBalancerAction"
         "The redirect configuration is not valid because it creates a loop.";
     RedirectMember { member, value } Recalled "InvalidLoadBalancerAction"
@@ -411,9 +424,9 @@ refusals! {
         "Default rule '{arn}' cannot be modified";
     RuleModifyNothing {} TestDouble "ValidationError"
         "Either conditions or actions must be specified";
-    RulesTooMany { limit } Recalled "TooManyRules"
+    RulesTooMany { kind, limit } Recalled "TooManyRules"
         "You have reached the maximum number of rules for a load balancer of type \
-         'application': [{limit}]";
+         '{kind}': [{limit}]";
     TransformsAndReset {} Recalled "ValidationError"
         "Transforms and ResetTransforms cannot be specified at the same time";
 
@@ -493,9 +506,6 @@ refusals! {
         "'{key}' must have at most '{limit}' characters and no characters that are not valid";
     AttributeImmutable { key, value } Recalled "InvalidConfigurationRequest"
         "The attribute '{key}' must be '{value}' on load balancers with type 'application'";
-    LogBucketMissing {} Recalled "InvalidConfigurationRequest"
-        "You must specify a value for 'access_logs.s3.bucket' when 'access_logs.s3.enabled' is \
-         'true'";
     LogBucketInvalid { bucket } Recalled "InvalidConfigurationRequest"
         "Access log bucket name '{bucket}' is not a valid bucket name";
     LogPrefixInvalid { prefix } Recalled "InvalidConfigurationRequest"
@@ -587,8 +597,16 @@ impl Refusal {
 
     /// Every row of every table, for documentation and tests.
     pub fn rows() -> impl Iterator<Item = &'static Row> {
-        let tables =
-            [Self::ROWS, NetworkRefusal::ROWS, CertificateRefusal::ROWS, TrustStoreRefusal::ROWS];
+        let tables = [
+            Self::ROWS,
+            LoadBalancerRefusal::ROWS,
+            AttributeRefusal::ROWS,
+            NetworkRefusal::ROWS,
+            CertificateRefusal::ROWS,
+            TrustStoreRefusal::ROWS,
+            InventoryRefusal::ROWS,
+            RoutingRefusal::ROWS,
+        ];
         tables.into_iter().flatten()
     }
 }

@@ -13,7 +13,10 @@ fn a_region_is_initialised_once() {
     let mut w = World::new();
     let vpc = w.catalog.default_vpc(&region()).unwrap();
     assert_eq!(vpc.cidr.to_string(), "127.0.0.0/8");
-    assert!(vpc.internet_gateway.as_ref().is_some_and(|id| id.starts_with("igw-")));
+    let gateway = w.catalog.internet_gateway_of(&vpc.id).unwrap();
+    assert!(gateway.id.as_str().starts_with("igw-"));
+    let table = w.catalog.route_tables_of(&vpc.id).next().unwrap();
+    assert!(table.main.is_some() && table.routes.len() == 1);
     assert_eq!(w.subnets().len(), 3);
     let again = w.run(&region_init(REGION, 70));
     assert!(again.changes.is_empty());
@@ -32,7 +35,12 @@ fn the_default_group_lets_everybody_in_visibly_and_removably() {
     assert!(record.ingress[1].description.is_some());
     let rule_ids = vec![record.ingress[1].id.clone()];
     let group = SecurityGroupName { region: region(), id: Some(id.clone()), name: None };
-    let revoke = PermissionsInput { group, permissions: Vec::new(), rule_ids: rule_ids.clone() };
+    let revoke = PermissionsInput {
+        group,
+        permissions: Vec::new(),
+        rule_ids: rule_ids.clone(),
+        tags: Vec::new(),
+    };
     let decision = w.run(&Command::IngressRevoke(revoke));
     assert_eq!(decision.rule_ids, rule_ids);
     assert_eq!(w.catalog.security_group(id.as_str()).unwrap().ingress.len(), 1);
@@ -135,12 +143,14 @@ fn a_terminated_instance_leaves_its_groups_and_later_the_catalog() {
     assert_eq!(stop.transitions[0].current, InstanceState::Stopped);
     let start = w.run(&Command::InstancesStart(ids()));
     assert_eq!(start.subjects, [ResourceKey::Instance(InstanceId::new(id.as_str()))]);
-    let address = w.catalog.instance(&id).unwrap().private_address;
+    let record = w.catalog.instance(&id).unwrap();
+    let (vpc, address) = (record.vpc.clone(), record.private_address);
+    assert!(w.catalog.holder_of(&vpc, address).is_some());
     let end = w.run(&Command::InstancesTerminate(ids()));
     assert_eq!(end.subjects.len(), 1);
     assert!(w.targets(&tg)[0].is_draining());
     assert!(w.targets(&other).is_empty());
-    assert!(w.catalog.holder_of(address).is_none());
+    assert!(w.catalog.holder_of(&vpc, address).is_none());
     assert!(w.run(&Command::InstancesTerminate(ids())).changes.is_empty());
     w.run(&Command::SecurityGroupDelete(SecurityGroupName {
         region: region(),

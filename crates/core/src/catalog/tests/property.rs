@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::world::*;
 use crate::catalog::command::*;
-use crate::catalog::{Catalog, Command};
+use crate::catalog::{Catalog, Command, Settings};
 use crate::resource::*;
 
 /// One step: what to do, and with which of the existing things.
@@ -58,7 +58,7 @@ fn ids(w: &World) -> Ids {
 
 /// A world with something of everything.
 fn warm() -> World {
-    let mut w = World::new();
+    let mut w = World::with(Settings { allow_unserved_types: true, ..settings() });
     let (lb, ip, group) = (w.lb("lb0"), w.group("g0"), w.instance_group("g1"));
     let listener = w.listen(&lb, 80, &ip);
     for priority in 1..=4 {
@@ -75,9 +75,15 @@ fn elb_command(w: &World, ids: &Ids, s: Step) -> Command {
     let port = 80 + u16::from(s.c);
     match s.verb % 16 {
         0 | 1 => {
-            let security_groups = vec![pick(&ids.security_groups, s.b)];
             let base = w.lb_input(&format!("lb{}", s.a));
-            Command::LoadBalancerCreate(LoadBalancerCreate { security_groups, ..base })
+            let groups = vec![pick(&ids.security_groups, s.b)];
+            let (kind, scheme, security_groups) = match s.verb / 16 % 4 {
+                0 | 1 => (LoadBalancerKind::Application, base.scheme, groups),
+                2 => (LoadBalancerKind::Network, base.scheme, groups),
+                _ => (LoadBalancerKind::Gateway, None, Vec::new()),
+            };
+            let input = LoadBalancerCreate { kind, scheme, security_groups, ..base };
+            Command::LoadBalancerCreate(input)
         }
         2 if s.c == 0 => Command::LoadBalancerDelete(arn(&lb)),
         3 => {

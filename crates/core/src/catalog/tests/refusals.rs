@@ -4,7 +4,10 @@
 // spec: control-plane §2.4 Validation / error messages (collect as data, one table in the server)
 
 use super::world::*;
-use super::{refusals_ec2, refusals_rules};
+use super::{
+    refusals_attributes, refusals_ec2, refusals_inventory, refusals_load_balancers,
+    refusals_network, refusals_routing, refusals_rules,
+};
 use crate::catalog::command::*;
 use crate::catalog::refusal::Confidence;
 use crate::catalog::unserved::Feature;
@@ -13,31 +16,35 @@ use crate::resource::*;
 
 #[test]
 fn every_refusal_is_tested() {
-    let areas: [fn(&mut World); 18] = [
+    let own: &[fn(&mut World)] = &[
         names,
         arns,
         lookups,
-        zones_and_subnets,
-        load_balancer_settings,
-        load_balancer_existing,
         group_members,
         group_health,
         target_instances,
         target_addresses,
         target_quotas,
-        attribute_keys,
-        attribute_values,
-        tags,
         refusals_rules::listeners,
         refusals_rules::actions,
         refusals_rules::rules,
         refusals_rules::conditions,
+        refusals_ec2::groups,
+        refusals_ec2::permissions,
+        refusals_ec2::instances,
     ];
+    let areas = [
+        own,
+        refusals_load_balancers::AREAS,
+        refusals_attributes::AREAS,
+        refusals_network::AREAS,
+        refusals_inventory::AREAS,
+        refusals_routing::AREAS,
+    ]
+    .concat();
     let mut seen = std::collections::BTreeSet::new();
     let mut features = Vec::new();
-    let more: [fn(&mut World); 3] =
-        [refusals_ec2::groups, refusals_ec2::permissions, refusals_ec2::instances];
-    for area in areas.into_iter().chain(more) {
+    for area in areas {
         let mut world = World::new();
         area(&mut world);
         seen.extend(world.seen);
@@ -233,12 +240,11 @@ fn describe_lookups(w: &mut World, lb: &str) {
 }
 
 /// A second VPC without internet gateway, with one subnet in zone c.
-fn second_vpc(w: &mut World) -> (Vpc, Subnet) {
+pub(super) fn second_vpc(w: &mut World) -> (Vpc, Subnet) {
     let first = w.catalog.default_vpc(&region()).unwrap().clone();
     let id = VpcId::new("vpc-0123456789abcdef0");
     let cidr = "10.1.0.0/16".parse().unwrap();
-    let vpc =
-        Vpc { id: id.clone(), cidr, is_default: false, internet_gateway: None, ..first.clone() };
+    let vpc = Vpc { id: id.clone(), cidr, is_default: false, ..first.clone() };
     let subnet = w.catalog.subnet(w.subnets()[2].as_str()).unwrap().clone();
     let subnet = Subnet {
         id: SubnetId::new("subnet-0123456789abcdef0"),
@@ -249,151 +255,6 @@ fn second_vpc(w: &mut World) -> (Vpc, Subnet) {
     };
     w.craft([Resource::Vpc(vpc.clone()), Resource::Subnet(subnet.clone())]);
     (vpc, subnet)
-}
-
-fn zones_and_subnets(w: &mut World) {
-    let subnets = w.subnets();
-    let (vpc, foreign) = second_vpc(w);
-    let foreign_id = foreign.id.to_string();
-    let lb = w.lb("lb");
-    let create = |w: &World, subnets: &[&str]| {
-        let subnets = strings(subnets);
-        Command::LoadBalancerCreate(LoadBalancerCreate { subnets, ..w.lb_input("new") })
-    };
-    let few = "At least two subnets in two different Availability Zones must be specified";
-    w.refuse("ZonesTooFew", &create(w, &[&subnets[0]]), few);
-    let text = "A load balancer cannot be attached to multiple subnets in the same Availability \
-                Zone";
-    w.refuse("SubnetsSameZone", &create(w, &[&subnets[0], &subnets[0]]), text);
-    let unknown = create(w, &[&subnets[0], "subnet-1"]);
-    w.refuse("SubnetNotFound", &unknown, "The subnet ID 'subnet-1' does not exist");
-    let text = "All subnets must belong to the same VPC";
-    w.refuse("SubnetsDifferentVpcs", &create(w, &[&subnets[0], &foreign_id]), text);
-    let both =
-        LoadBalancerCreate { subnet_mappings: vec![SubnetMapping::default()], ..w.lb_input("new") };
-    let text = "You can specify only one of Subnets and SubnetMappings";
-    w.refuse("SubnetsAndMappings", &Command::LoadBalancerCreate(both), text);
-    let set = SubnetsSet {
-        region: region(),
-        arn: lb,
-        subnets: vec![subnets[0].clone(), foreign_id.clone()],
-        subnet_mappings: Vec::new(),
-        ip_address_type: None,
-        source_nat_prefix: None,
-    };
-    let text = {
-        let home = w.vpc();
-        format!("Subnet '{foreign_id}' is not in the VPC '{home}' of the load balancer")
-    };
-    w.refuse("SubnetsWrongVpc", &Command::SubnetsSet(set), &text);
-    second_vpc_limits(w, &vpc, &foreign);
-}
-
-/// With a second subnet and a default group in the second VPC, only its gateway and room lack.
-fn second_vpc_limits(w: &mut World, vpc: &Vpc, subnet: &Subnet) {
-    let twin = Subnet {
-        id: SubnetId::new("subnet-0123456789abcdef1"),
-        zone: ZoneName::new("us-east-1a"),
-        cidr: "10.1.0.16/28".parse().unwrap(),
-        ..subnet.clone()
-    };
-    let group = w.catalog.security_group(w.default_group().as_str()).unwrap().clone();
-    let group = SecurityGroup {
-        id: SecurityGroupId::new("sg-0123456789abcdef0"),
-        vpc: vpc.id.clone(),
-        ingress: Vec::new(),
-        ..group
-    };
-    w.craft([Resource::Subnet(twin.clone()), Resource::SecurityGroup(group)]);
-    let subnets = vec![subnet.id.to_string(), twin.id.to_string()];
-    let outside = LoadBalancerCreate { subnets, ..w.lb_input("outside") };
-    let text = format!("VPC {} has no internet gateway", vpc.id);
-    w.refuse("NoInternetGateway", &Command::LoadBalancerCreate(outside.clone()), &text);
-    let inside = |name: &str| {
-        let (name, scheme) = (name.to_owned(), Scheme::Internal);
-        Command::LoadBalancerCreate(LoadBalancerCreate { name, scheme, ..outside.clone() })
-    };
-    // A /28 has 11 addresses to give; a load balancer wants to see 8 of them free.
-    (0..4).for_each(|i| drop(w.run(&inside(&format!("inside-{i}")))));
-    let text = format!(
-        "Not enough IP space available in {}. ELB requires at least 8 free IP addresses in each \
-         subnet.",
-        subnet.id
-    );
-    w.refuse("SubnetFull", &inside("inside-4"), &text);
-}
-
-fn load_balancer_settings(w: &mut World) {
-    let lb = w.lb("lb");
-    let base = w.lb_input("new");
-    let create = Command::LoadBalancerCreate;
-    let groups = strings(&["sg-1"]);
-    let input = LoadBalancerCreate { security_groups: groups.clone(), ..base.clone() };
-    let text = "One or more security groups are invalid";
-    w.refuse("SecurityGroupsInvalid", &create(input), text);
-    let set = |security_groups: Vec<String>, enforce: Option<&str>| {
-        Command::SecurityGroupsSet(SecurityGroupsSet {
-            region: region(),
-            arn: lb.clone(),
-            security_groups,
-            enforce_private_link: enforce.map(str::to_owned),
-        })
-    };
-    w.refuse("SecurityGroupsInvalid", &set(groups.clone(), None), text);
-    let text = "At least one security group must be specified";
-    w.refuse("SecurityGroupsEmpty", &set(Vec::new(), None), text);
-    let text = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic is not supported on load \
-                balancers with type 'application'";
-    w.refuse("PrivateLinkEnforcement", &set(groups, Some("on")), text);
-    let many: Vec<String> = (0..6).map(|i| refusals_ec2::group(w, &format!("g{i}"))).collect();
-    let text = "A load balancer cannot have more than '5' security groups";
-    w.refuse("SecurityGroupsTooMany", &set(many, None), text);
-    let ip_address_type = IpAddressType::Dualstack;
-    let dualstack = IpAddressTypeSet { region: region(), arn: lb.clone(), ip_address_type };
-    let text = "You must specify subnets with an associated IPv6 CIDR block";
-    w.refuse("NoIpv6Cidr", &Command::IpAddressTypeSet(dualstack), text);
-    let (scheme, kind) = (Scheme::Internal, IpAddressType::DualstackWithoutPublicIpv4);
-    let input = LoadBalancerCreate { scheme, ip_address_type: kind, ..base.clone() };
-    let text = "Internal load balancers cannot have the IP address type \
-                'dualstack-without-public-ipv4'";
-    w.refuse("InternalWithoutPublicIpv4", &create(input), text);
-    load_balancer_features(w, &base);
-}
-
-fn load_balancer_features(w: &mut World, base: &LoadBalancerCreate) {
-    let create = Command::LoadBalancerCreate;
-    let kind = |kind| create(LoadBalancerCreate { kind, ..base.clone() });
-    let (network, gateway) = (kind(LoadBalancerKind::Network), kind(LoadBalancerKind::Gateway));
-    w.unserved(Feature::NetworkLoadBalancer, "OperationNotPermitted", &network);
-    w.unserved(Feature::GatewayLoadBalancer, "OperationNotPermitted", &gateway);
-    let some = Some("x".to_owned());
-    let code = "OperationNotPermitted";
-    let input = LoadBalancerCreate { customer_owned_pool: some.clone(), ..base.clone() };
-    w.unserved(Feature::CustomerOwnedPool, code, &create(input));
-    let input = LoadBalancerCreate { ipam_pool: some.clone(), ..base.clone() };
-    w.unserved(Feature::IpamPool, code, &create(input));
-    let input = LoadBalancerCreate { source_nat_prefix: some.clone(), ..base.clone() };
-    w.unserved(Feature::SourceNatPrefix, code, &create(input));
-    let mapping = SubnetMapping { allocation: some, ..SubnetMapping::default() };
-    let subnet_mappings = vec![mapping];
-    let input = LoadBalancerCreate { subnets: Vec::new(), subnet_mappings, ..base.clone() };
-    w.unserved(Feature::SubnetMappingAddress, code, &create(input));
-}
-
-fn load_balancer_existing(w: &mut World) {
-    let lb = w.lb("lb");
-    let input = LoadBalancerCreate { scheme: Scheme::Internal, ..w.lb_input("lb") };
-    let text = "A load balancer with the same name 'lb' exists, but with different settings";
-    w.refuse("LoadBalancerNameTaken", &Command::LoadBalancerCreate(input), text);
-    let protect = attributes(&lb, &[("deletion_protection.enabled", "true")]);
-    w.run(&Command::LoadBalancerAttributesModify(protect));
-    let text =
-        format!("Load balancer '{lb}' cannot be deleted because deletion protection is enabled");
-    w.refuse("DeletionProtected", &Command::LoadBalancerDelete(arn(&lb)), &text);
-    w.catalog.settings.quotas.load_balancers = 1;
-    let second = Command::LoadBalancerCreate(w.lb_input("second"));
-    let text = "You have reached the maximum number of load balancers of type 'application': [1]";
-    w.refuse("LoadBalancersTooMany", &second, text);
 }
 
 fn group_members(w: &mut World) {
@@ -407,7 +268,7 @@ fn group_members(w: &mut World) {
     w.refuse("VpcMissing", &create(none), "A VPC ID must be specified");
     let other = TargetGroupCreate { vpc: Some("vpc-1".to_owned()), ..base.clone() };
     w.refuse("VpcNotFound", &create(other), "The VPC ID 'vpc-1' is not found");
-    let lambda = TargetGroupCreate { target_type: TargetTypeInput::Lambda, ..base.clone() };
+    let lambda = TargetGroupCreate { target_type: TargetType::Lambda, ..base.clone() };
     let text = "Port cannot be specified for target groups with target type 'lambda'";
     w.refuse("LambdaWithMember", &create(lambda.clone()), text);
     let version = |version: &str| {
@@ -425,7 +286,9 @@ fn group_members(w: &mut World) {
     };
     w.unserved(Feature::HttpsTargetGroup, code, &protocol("HTTPS"));
     w.unserved(Feature::TargetGroupProtocol, code, &protocol("TCP"));
-    let ipv6 = TargetGroupCreate { ip_address_type: Some("ipv6".to_owned()), ..base.clone() };
+    let target_type = TargetType::Instance;
+    let ip_address_type = Some("ipv6".to_owned());
+    let ipv6 = TargetGroupCreate { ip_address_type, target_type, ..base.clone() };
     w.unserved(Feature::Ipv6TargetGroup, code, &create(ipv6));
     let control = TargetGroupCreate { target_control_port: Some(1), ..base.clone() };
     w.unserved(Feature::TargetControlPort, code, &create(control));
@@ -490,7 +353,7 @@ fn group_health(w: &mut World) {
         (
             "HealthCheckNotDisabled",
             HealthCheckInput { enabled: Some(false), ..none() },
-            "Health checks cannot be disabled for target groups with target type 'instance or ip'",
+            "Health checks cannot be disabled for target groups with target type 'ip'",
         ),
     ];
     for (kind, input, text) in cases {
@@ -520,10 +383,6 @@ fn target_instances(w: &mut World) {
     zoned.targets[0].zone = Some("us-east-1a".to_owned());
     let text = "You cannot specify an Availability Zone for targets of type 'instance'";
     w.refuse("TargetZoneOnInstance", &Command::TargetsRegister(zoned), text);
-    let mut quic = targets(&group, &[&running]);
-    quic.targets[0].quic_server = Some("0x1".to_owned());
-    let code = "OperationNotPermitted";
-    w.unserved(Feature::QuicServer, code, &Command::TargetsRegister(quic));
     let (vpc, _) = second_vpc(w);
     let foreign = TargetGroupCreate {
         vpc: Some(vpc.id.to_string()),
@@ -556,8 +415,11 @@ fn target_addresses(w: &mut World) {
     w.refuse("TargetZoneInvalid", &zoned("10.4.40.87", "us-east-1z"), text);
     w.run(&zoned("10.4.40.87", "all"));
     let off = attributes(&group, &[("load_balancing.cross_zone.enabled", "false")]);
-    w.run(&Command::TargetGroupAttributesModify(off));
+    let off = Command::TargetGroupAttributesModify(off);
     let text = "The Availability Zone 'all' is not supported when cross-zone load balancing is off";
+    w.refuse("TargetZoneAllCrossZoneOff", &off, text);
+    w.run(&Command::TargetsDeregister(targets(&group, &["10.4.40.87"])));
+    w.run(&off);
     w.refuse("TargetZoneAllCrossZoneOff", &zoned("10.4.40.88", "all"), text);
 
     w.listen(&lb, 80, &group);
@@ -603,95 +465,4 @@ fn target_quotas(w: &mut World) {
     w.refuse("TargetsPerLoadBalancerTooMany", &back, text);
     w.catalog.settings.quotas = quotas;
     w.run(&register);
-}
-
-fn attribute_keys(w: &mut World) {
-    let (lb, group) = (w.lb("lb"), w.group("group"));
-    let listener = w.listen(&lb, 80, &group);
-    let on_lb =
-        |pairs: &[(&str, &str)]| Command::LoadBalancerAttributesModify(attributes(&lb, pairs));
-    let on_group =
-        |pairs: &[(&str, &str)]| Command::TargetGroupAttributesModify(attributes(&group, pairs));
-    let on_listener =
-        |pairs: &[(&str, &str)]| Command::ListenerAttributesModify(attributes(&listener, pairs));
-    w.refuse("AttributesEmpty", &on_lb(&[]), "At least one attribute must be specified");
-    let many = vec![("waf.fail_open.enabled", "false"); 21];
-    w.refuse("AttributesTooMany", &on_lb(&many), "The number of attributes cannot exceed '20'");
-    let twice = [("waf.fail_open.enabled", "false"); 2];
-    let text = "Attribute key 'waf.fail_open.enabled' was specified more than once";
-    w.refuse("AttributeRepeated", &on_lb(&twice), text);
-    let text = "Load balancer attribute key 'weir.retry.max' is not recognized";
-    w.refuse("AttributeUnknown", &on_lb(&[("weir.retry.max", "1")]), text);
-    let text = "Target group attribute key 'x' is not recognized";
-    w.refuse("AttributeUnknown", &on_group(&[("x", "1")]), text);
-    let text = "Load balancer attribute key 'dns_record.client_routing_policy' is not supported \
-                on load balancers with type 'application'";
-    let key = "dns_record.client_routing_policy";
-    w.refuse("AttributeForeignLoadBalancer", &on_lb(&[(key, "x")]), text);
-    let text = "Target group attribute key 'proxy_protocol_v2.enabled' is not supported on target \
-                groups with the HTTP protocol";
-    let key = "proxy_protocol_v2.enabled";
-    w.refuse("AttributeForeignTargetGroup", &on_group(&[(key, "true")]), text);
-    let text = "A target group with target type 'ip' does not support the attribute \
-                lambda.multi_value_headers.enabled";
-    let key = "lambda.multi_value_headers.enabled";
-    w.refuse("AttributeForeignTargetType", &on_group(&[(key, "true")]), text);
-    let text = "Listener attribute key 'tcp.idle_timeout.seconds' is not supported on listeners \
-                with the HTTP protocol";
-    let key = "tcp.idle_timeout.seconds";
-    w.refuse("AttributeForeignListener", &on_listener(&[(key, "60")]), text);
-    let key = "routing.http.response.x_frame_options.header_value";
-    let text =
-        format!("'{key}' must have at most '1024' characters and no characters that are not valid");
-    w.refuse("AttributeText", &on_listener(&[(key, "a\r\nb")]), &text);
-}
-
-fn attribute_values(w: &mut World) {
-    let (lb, group) = (w.lb("lb"), w.group("group"));
-    let on_lb =
-        |pairs: &[(&str, &str)]| Command::LoadBalancerAttributesModify(attributes(&lb, pairs));
-    let on_group =
-        |pairs: &[(&str, &str)]| Command::TargetGroupAttributesModify(attributes(&group, pairs));
-    let key = "deregistration_delay.timeout_seconds";
-    let text = format!("'{key}' value '3601' must be between '0-3600' inclusive");
-    w.refuse("AttributeRange", &on_group(&[(key, "3601")]), &text);
-    let key = "routing.http.desync_mitigation_mode";
-    let text = format!("'{key}' value 'x' must be one of [monitor, defensive, strictest]");
-    w.refuse("AttributeChoice", &on_lb(&[(key, "x")]), &text);
-    let key = "stickiness.type";
-    let text = "'Stickiness type' must be one of [app_cookie, lb_cookie, source_ip]";
-    w.refuse("StickinessTypeInvalid", &on_group(&[(key, "x")]), text);
-    let text = "Stickiness type 'source_ip' is not supported for target groups with the HTTP \
-                protocol";
-    w.refuse("StickinessTypeForeign", &on_group(&[(key, "source_ip")]), text);
-    let key = "load_balancing.cross_zone.enabled";
-    let text =
-        format!("The attribute '{key}' must be 'true' on load balancers with type 'application'");
-    w.refuse("AttributeImmutable", &on_lb(&[(key, "false")]), &text);
-    let text = "You must specify a value for 'access_logs.s3.bucket' when \
-                'access_logs.s3.enabled' is 'true'";
-    w.refuse("LogBucketMissing", &on_lb(&[("access_logs.s3.enabled", "true")]), text);
-    let text = "Access log bucket name '../x' is not a valid bucket name";
-    w.refuse("LogBucketInvalid", &on_lb(&[("access_logs.s3.bucket", "../x")]), text);
-    let text = "Access log prefix 'a/../b' is not valid: it cannot contain 'AWSLogs' or '..', or \
-                begin with '/'";
-    w.refuse("LogPrefixInvalid", &on_lb(&[("access_logs.s3.prefix", "a/../b")]), text);
-    let code = "OperationNotPermitted";
-    let sticky = on_group(&[("stickiness.enabled", "true")]);
-    w.unserved(Feature::AttributeValue, code, &sticky);
-    w.unserved(Feature::AttributeValue, code, &on_group(&[("slow_start.duration_seconds", "30")]));
-}
-
-fn tags(w: &mut World) {
-    let lb = w.lb("lb");
-    let add =
-        |tags: Pairs| Command::TagsAdd(TagsAdd { region: region(), arns: vec![lb.clone()], tags });
-    let many: Pairs = (0..51).map(|i| (format!("k{i}"), String::new())).collect();
-    w.refuse("TagsTooMany", &add(many), "The number of tags on a resource cannot exceed '50'");
-    let text = "Tag key was specified more than once: k";
-    w.refuse("TagKeyRepeated", &add(pairs(&[("k", "1"), ("k", "2")])), text);
-    let text = "Tag 'k' is not valid: a key has 1 to 128 characters, a value at most 256";
-    w.refuse("TagLength", &add(pairs(&[("k", &"v".repeat(257))])), text);
-    let text = "Tag key 'aws:x' is not valid: keys that begin with 'aws:' are reserved";
-    w.refuse("TagKeyReserved", &add(pairs(&[("aws:x", "1")])), text);
 }

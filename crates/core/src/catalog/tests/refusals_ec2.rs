@@ -5,7 +5,6 @@
 use super::world::*;
 use crate::catalog::Command;
 use crate::catalog::command::*;
-use crate::catalog::unserved::Feature;
 use crate::resource::*;
 
 /// Creates a security group and gives its id.
@@ -35,6 +34,7 @@ pub(super) fn permission(id: &str, port: i32, peers: Vec<PeerName>) -> Permissio
         group: by_id(id),
         permissions: vec![PermissionInput { protocol, from_port, to_port, peers }],
         rule_ids: Vec::new(),
+        tags: Vec::new(),
     }
 }
 
@@ -110,8 +110,6 @@ pub(super) fn permissions(w: &mut World) {
     w.refuse("Ec2RuleIdNotFound", &Command::IngressRevoke(by_rule), text);
     let text = "A permission must name an address block or a group";
     w.refuse("Ec2RuleMalformed", &allow(permission(&id, 81, vec![])), text);
-    let list = permission(&id, 81, vec![PeerName::PrefixList("pl-1".to_owned())]);
-    w.unserved(Feature::PrefixList, "UnsupportedOperation", &allow(list));
     let bad = permission(&id, 81, vec![PeerName::Cidr("x".to_owned())]);
     w.refuse("Ec2Parameter", &allow(bad), "CIDR block x is malformed");
     let bad = permission(&id, 65_536, vec![anybody()]);
@@ -185,6 +183,4 @@ fn instance_tags(w: &mut World, id: &str) {
     w.refuse("Ec2IdInvalid", &tag("x", pairs(&[("k", "v")])), "The ID 'x' is not valid");
     let text = "The tag 'weir:address' can be set only when an instance is launched";
     w.refuse("Ec2Parameter", &tag(id, pairs(&[("weir:address", "10.0.0.1")])), text);
-    let derived = tag("igw-1", pairs(&[("k", "v")]));
-    w.unserved(Feature::Ec2TagResource, "UnsupportedOperation", &derived);
 }

@@ -41,23 +41,30 @@ fn listener_tls(w: &mut World, base: &ListenerCreate, existing: &str) {
         Command::ListenerCreate(ListenerCreate { protocol, tls, ..base.clone() })
     };
     let none = TlsInput::default;
-    let certificates = Some(strings(&["arn:aws:acm:us-east-1:123456789012:certificate/x"]));
+    super::refusals_routing::certificate(w, super::refusals_routing::CERTIFICATE);
+    let certificates = Some(strings(&[super::refusals_routing::CERTIFICATE]));
     let policy = |name: &str| Some(name.to_owned());
     let text = "A certificate must be specified for HTTPS listeners";
     w.refuse("CertificateMissing", &with("HTTPS", none()), text);
     let https = TlsInput { certificates: certificates.clone(), ssl_policy: policy("x"), ..none() };
     w.refuse("SslPolicyNotFound", &with("HTTPS", https), "SSL policy 'x' not found");
     let https = TlsInput { certificates: certificates.clone(), ..none() };
-    w.unserved(Feature::HttpsListener, "OperationNotPermitted", &with("HTTPS", https.clone()));
+    let other = ListenerCreate { port: Some(443), ..base.clone() };
+    let free = |tls: TlsInput| {
+        let protocol = Some("HTTPS".to_owned());
+        Command::ListenerCreate(ListenerCreate { protocol, tls, ..other.clone() })
+    };
+    w.unserved(Feature::HttpsListener, "OperationNotPermitted", &free(https.clone()));
     let text = "Certificates cannot be specified for HTTP listeners";
     w.refuse("CertificateOnHttp", &with("HTTP", https), text);
     let tls = TlsInput { ssl_policy: policy("ELBSecurityPolicy-2016-08"), ..none() };
     let text = "An SSL policy cannot be specified for HTTP listeners";
     w.refuse("SslPolicyOnHttp", &with("HTTP", tls), text);
-    let tls = TlsInput { alpn_policy: strings(&["HTTP1Only"]), ..none() };
+    let tls = TlsInput { alpn_policy: Some(strings(&["HTTP1Only"])), ..none() };
     let text = "An ALPN policy cannot be specified for HTTP listeners";
     w.refuse("AlpnOnHttp", &with("HTTP", tls), text);
-    let tls = TlsInput { mutual_authentication: Some("verify".to_owned()), ..none() };
+    let verify = MutualInput { mode: Some("verify".to_owned()), ..MutualInput::default() };
+    let tls = TlsInput { mutual_authentication: Some(verify), ..none() };
     let text = "Mutual authentication cannot be specified for HTTP listeners";
     w.refuse("MutualAuthenticationOnHttp", &with("HTTP", tls), text);
     let to_https =
@@ -207,7 +214,7 @@ fn associations(w: &mut World, lb: &str, group: &str, other: &str) {
     w.refuse("GroupOnOtherLoadBalancer", &create(lb, other), &text);
     let parsed = TargetGroupArn::parse(group).unwrap();
     let record = w.catalog.target_group(&parsed).unwrap().clone();
-    let http2 = TargetGroup { protocol_version: "HTTP2".to_owned(), ..record.clone() };
+    let http2 = TargetGroup { protocol_version: Some("HTTP2".to_owned()), ..record.clone() };
     w.craft([Resource::TargetGroup(http2)]);
     let text = format!(
         "The listener and the following target groups have incompatible protocols: {group}"
@@ -253,16 +260,14 @@ pub(super) fn rules(w: &mut World) {
     w.refuse("DefaultRuleModify", &Command::RuleModify(modify), &text);
     let text = "Either conditions or actions must be specified";
     w.refuse("RuleModifyNothing", &Command::RuleModify(rule_modify(&one)), text);
-    let transforms = strings(&["url-rewrite"]);
+    let rewrite = TransformInput { kind: "url-rewrite".to_owned(), ..TransformInput::default() };
     let both = RuleModify {
-        transforms: transforms.clone(),
+        transforms: Some(vec![rewrite]),
         reset_transforms: Some(true),
         ..rule_modify(&one)
     };
     let text = "Transforms and ResetTransforms cannot be specified at the same time";
     w.refuse("TransformsAndReset", &Command::RuleModify(both), text);
-    let rewrite = RuleCreate { transforms, ..rule_input(&listener, 3, fixed("200")) };
-    w.unserved(Feature::Transforms, "OperationNotPermitted", &Command::RuleCreate(rewrite));
     w.catalog.settings.quotas.rules_per_load_balancer = 2;
     let text = "You have reached the maximum number of rules for a load balancer of type \
                 'application': [2]";

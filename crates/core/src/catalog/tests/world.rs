@@ -155,7 +155,7 @@ impl World {
             region: region(),
             name: name.to_owned(),
             kind: LoadBalancerKind::Application,
-            scheme: Scheme::InternetFacing,
+            scheme: Some(Scheme::InternetFacing),
             ip_address_type: IpAddressType::Ipv4,
             subnets: self.subnets()[..2].to_vec(),
             subnet_mappings: Vec::new(),
@@ -175,7 +175,7 @@ impl World {
             protocol_version: None,
             port: Some(80),
             vpc: Some(self.vpc()),
-            target_type: TargetTypeInput::Served(target_type),
+            target_type,
             ip_address_type: None,
             target_control_port: None,
             health_check: HealthCheckInput::default(),
@@ -195,8 +195,16 @@ impl World {
             private_address: None,
             security_group_ids: Vec::new(),
             security_group_names: Vec::new(),
+            secondary: Vec::new(),
+            secondary_count: 0,
+            ipv6: Vec::new(),
+            ipv6_count: 0,
+            interface_description: None,
+            other_interface: None,
+            options: InstanceOptions::default(),
             client_token: None,
             tags: Vec::new(),
+            interface_tags: Vec::new(),
         }
     }
 
@@ -323,7 +331,7 @@ pub(super) fn rule_modify(arn: &str) -> RuleModify {
         arn: arn.to_owned(),
         conditions: None,
         actions: None,
-        transforms: Vec::new(),
+        transforms: None,
         reset_transforms: None,
     }
 }

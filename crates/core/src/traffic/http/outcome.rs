@@ -57,13 +57,15 @@ pub enum Cause {
     TargetDeregistered,
     /// The `Location` of a redirect is too long.
     RedirectTooLong,
+    /// A transform made a host or URL that cannot be sent.
+    TransformFailed,
 }
 
 // === impl Cause ===
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::RequestMalformed,
         Self::RequestLineTooLong,
         Self::RequestHeadersTooLarge,
@@ -87,6 +89,7 @@ impl Cause {
         Self::ResponseHeadTooLarge,
         Self::TargetDeregistered,
         Self::RedirectTooLong,
+        Self::TransformFailed,
     ];
 
     /// The status that the client gets, or that is logged when nobody can receive it.
@@ -113,6 +116,8 @@ impl Cause {
             Self::TargetConnectTimeout | Self::TargetTimeout => 504,
             Self::VersionUnsupported => 505,
             Self::RedirectTooLong => 507,
+            // spec: alb §2.4 Transforms (released 2025-10-15)
+            Self::TransformFailed => 500,
         }
     }
 
@@ -142,6 +147,7 @@ impl Cause {
             Self::ResponseHeadTooLarge => "ResponseHeadTooLarge",
             Self::TargetDeregistered => "TargetDeregistered",
             Self::RedirectTooLong => "RedirectTooLong",
+            Self::TransformFailed => "TransformFailed",
         }
     }
 
@@ -162,6 +168,7 @@ impl Cause {
                 | Self::ResponseHeadTooLarge
                 | Self::TargetDeregistered
                 | Self::RedirectTooLong
+                | Self::TransformFailed
         )
     }
 }

@@ -1,6 +1,6 @@
 //! What a target receives, however the request comes in.
 
-use weir_core::resource::{Condition, Priority, Redirect};
+use weir_core::resource::{Condition, Priority, Redirect, Transform, TransformKind};
 use weir_core::snapshot::{DesyncMode, XffMode};
 use weir_core::traffic::redirect::RedirectPlan;
 use weir_core::traffic::route::{FixedPlan, RoutingPlan, RulePlan};
@@ -383,4 +383,68 @@ fn a_body_that_was_not_invited_is_not_waited_for() {
     assert!(answer.contains("Connection: close\r\n"), "body or next request? {answer}");
     world.send(client, GET);
     assert!(world.targets().is_empty());
+}
+
+fn transforming(kind: TransformKind, regex: &str, replace: &str) -> World {
+    let transform = Transform { kind, regex: regex.into(), replace: replace.into() };
+    let forward = RoutingPlan::Forward(Weighted::new([(GroupSlot(0), 1)]));
+    let other = RoutingPlan::Forward(Weighted::new([(GroupSlot(0), 1)]));
+    let products = Condition::PathPattern { values: vec!["/dp/*".into()], regexes: vec![] };
+    let rule = RulePlan::new(Priority::Number(1), &[products], forward);
+    let rules = vec![rule.transformed(&[transform]), RulePlan::new(Priority::Default, &[], other)];
+    World::with_rules(1, rules, |_, lb| lb.preserve_host = true)
+}
+
+#[test]
+fn transforms_rewrite_what_the_target_is_asked_for() {
+    let mut world =
+        transforming(TransformKind::UrlRewrite, "^/dp/([0-9]+)(.*)$", "/product/$1$2&x=1");
+    let client = world.client();
+    world.send(client, "GET /dp/12?a=b HTTP/1.1\r\nHost: Shop.example.com\r\n\r\n");
+    let target = world.target();
+    let head = world.sent(target);
+    assert!(head.starts_with("GET /product/12?a=b&x=1 HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("Host: Shop.example.com\r\n"), "{head}");
+    world.send(target, OK);
+    assert_eq!(status_of(&world.sent(client)), 200);
+    let logged = fields(&world.net.records[0].1);
+    assert_eq!(logged[30..33], ["-", "/product/12?a=b&x=1", "TransformSuccess"]);
+    assert!(logged[12].contains("/dp/12?a=b"), "the log keeps what was asked: {}", logged[12]);
+    // A pattern that does not match, and a rule without transforms, change nothing.
+    for line in ["GET /dp/x HTTP/1.1", "GET /other HTTP/1.1"] {
+        world.send(client, format!("{line}\r\nHost: h\r\n\r\n"));
+        let target = world.target();
+        assert!(world.sent(target).starts_with(line));
+        world.send(target, OK);
+        world.sent(client);
+    }
+    world.assert_quiet();
+}
+
+#[test]
+fn a_rewritten_host_wins_over_a_preserved_one() {
+    let mut world =
+        transforming(TransformKind::HostHeaderRewrite, r"^(.+)\.example\.com$", "$1.internal.test");
+    let client = world.client();
+    world.send(client, "GET /dp/1 HTTP/1.1\r\nHost: Shop.Example.com:80\r\n\r\n");
+    let target = world.target();
+    let head = world.sent(target);
+    assert!(head.contains("\r\nHost: shop.internal.test\r\n"), "{head}");
+    assert_eq!(head.matches("Host: ").count(), 1, "{head}");
+    world.send(target, OK);
+    assert_eq!(fields(&world.net.records[0].1)[30], "shop.internal.test");
+}
+
+#[test]
+fn what_a_transform_makes_unsendable_is_500() {
+    let mut world = transforming(TransformKind::UrlRewrite, "^/dp/", "x");
+    let client = world.client();
+    world.send(client, "GET /dp/1 HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(status_of(&world.sent(client)), 500);
+    assert!(world.targets().is_empty());
+    let logged = fields(&world.net.records[0].1);
+    assert_eq!(
+        (logged[24].as_str(), logged[32].as_str()),
+        ("TransformFailed", "TransformInvalidPath")
+    );
 }

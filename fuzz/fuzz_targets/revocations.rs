@@ -1,0 +1,9 @@
+//! Revocation lists in DER, and the reader that walks them.
+//!
+//! Invariant: the checks are those that the ordinary tests call.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use weir_wire::x509::checks;
+
+fuzz_target!(|data: &[u8]| checks::revocations(data));
