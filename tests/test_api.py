@@ -178,8 +178,8 @@ def test_actions(caller):
                    "ModifyIpPools", "GetResourcePolicy"):
         code, message = error(f"Action={action}&Version=2015-12-01")
         assert code == (400, "ValidationError"), (action, code, message)
-    code, message = error("Action=CreateVpc&Version=2016-11-15", service="ec2")
-    assert code == (400, "InvalidAction") and "CreateVpc" in message
+    code, message = error("Action=CreateVolume&Version=2016-11-15", service="ec2")
+    assert code == (400, "InvalidAction") and "CreateVolume" in message
 
 
 def test_constraints(caller):
@@ -341,7 +341,8 @@ def test_refusals_of_load_balancers(shared):
     assert shared.load_balancer(name) == first, "the same settings: the same load balancer"
     assert refused(shared, create, Name=name, Subnets=shared.subnets[1:])[0] == (
         "DuplicateLoadBalancerName")
-    assert refused(shared, create, Name=name, Subnets=shared.subnets[:2], Type="network")[0] == (
+    other = shared.unique("net")
+    assert refused(shared, create, Name=other, Subnets=shared.subnets[:2], Type="network")[0] == (
         "OperationNotPermitted")
     elb.delete_load_balancer(LoadBalancerArn=first)
     elb.delete_load_balancer(LoadBalancerArn=first)
