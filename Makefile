@@ -7,13 +7,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up build test lint fmt bench bench-control soak deny fuzz codegen clean-tools
+.PHONY: help up build test lint coverage fmt bench bench-control soak deny fuzz codegen clean-tools
 
 # rustup's directory is not always on the path of a fresh login.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## build and run Weir on its embedded defaults (ARGS="--api 127.0.0.1:0" to change them)
 	@scripts/prepare build
@@ -28,9 +28,13 @@ test: ## every check and test
 	@scripts/prepare test
 	@scripts/test
 
-lint: ## the fast checks: format, clippy, house rules, layers
+lint: ## the fast checks: format, clippy, house rules, layers, coverage
 	@scripts/prepare build
 	@scripts/test lint
+
+coverage: ## which actions, error codes, attributes, conditions and action types no test names
+	@scripts/prepare build
+	cargo xtask coverage
 
 fmt: ## format every crate
 	cargo fmt --all
@@ -39,7 +43,7 @@ bench: ## measure against the floor and the Debian peers (see docs/performance.m
 	@scripts/prepare bench
 	@scripts/bench $(ARGS)
 
-bench-control: ## measure the control plane at scale: 1,000 load balancers (ARGS="--clients 8")
+bench-control: ## measure the control plane with 1,000 load balancers (ARGS="--clients 4")
 	@scripts/prepare build
 	@scripts/bench-control $(ARGS)
 

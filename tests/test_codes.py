@@ -225,3 +225,56 @@ def test_what_acm_and_iam_do_not_take(shared, tmp_path):
     large = b"-----BEGIN CERTIFICATE-----\n" + b"A" * 64 * 1024
     refused(lambda: acm.import_certificate(Certificate=large, PrivateKey=b"x"),
             "ValidationException")
+
+
+def test_elastic_addresses_of_a_load_balancer(limited):
+    world = limited()
+    allocated = [world.ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(2)]
+
+    def balancer(name, *ids, **options):
+        pairs = zip(world.subnets, ids)
+        mappings = [{"SubnetId": subnet, "AllocationId": one} for subnet, one in pairs]
+        return world.elb.create_load_balancer(
+            Name=name, Type="network", SubnetMappings=mappings, **options)["LoadBalancers"][0]
+
+    missing = "eipalloc-0123456789abcdef0"
+    refused(lambda: balancer("missing", allocated[0], missing), "AllocationIdNotFound", missing)
+    refused(lambda: balancer("twice", allocated[0], allocated[0]), "ResourceInUse")
+    refused(lambda: balancer("inside", allocated[0], Scheme="internal"),
+            "InvalidConfigurationRequest", "scheme 'internal'")
+    # What was refused took no address.
+    made = balancer("one", *allocated)
+    told = [zone["LoadBalancerAddresses"][0]["AllocationId"] for zone in made["AvailabilityZones"]]
+    assert sorted(told) == sorted(allocated)
+    refused(lambda: balancer("two", allocated[1]), "ResourceInUse",
+            "The allocation IDs are not available for use")
+    world.elb.delete_load_balancer(LoadBalancerArn=made["LoadBalancerArn"])
+    balancer("two", allocated[1])
+    with pytest.raises(world.ec2.exceptions.ClientError):
+        world.ec2.release_address(AllocationId=allocated[1])
+    world.ec2.release_address(AllocationId=allocated[0])
+    refused(lambda: balancer("three", allocated[0]), "AllocationIdNotFound", allocated[0])
+
+
+def test_the_address_type_changes_when_the_subnets_allow_it(limited):
+    world = limited()
+    lb = world.load_balancer("lb")
+    set_type = lambda kind: world.elb.set_ip_address_type(LoadBalancerArn=lb, IpAddressType=kind)
+    refused(lambda: set_type("dualstack"), "InvalidConfigurationRequest",
+            "You must specify subnets with an associated IPv6 CIDR block")
+    refused(lambda: set_type("ipv6"), "ValidationError", "Member must satisfy enum value set")
+    world.ec2.associate_vpc_cidr_block(VpcId=world.vpc, AmazonProvidedIpv6CidrBlock=True)
+    block = world.ec2.describe_vpcs()["Vpcs"][0]["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
+    stem = block.removesuffix("00::/56")
+    for number, subnet in enumerate(world.subnets[:2]):
+        world.ec2.associate_subnet_cidr_block(
+            SubnetId=subnet, Ipv6CidrBlock=f"{stem}{number:02x}::/64")
+    for kind in ("dualstack", "dualstack-without-public-ipv4", "ipv4"):
+        assert set_type(kind)["IpAddressType"] == kind
+        [told] = world.elb.describe_load_balancers(LoadBalancerArns=[lb])["LoadBalancers"]
+        assert told["IpAddressType"] == kind
+        # The name and the subnets stay.
+        assert [zone["SubnetId"] for zone in told["AvailabilityZones"]] == world.subnets[:2]
+    gone = lb[:-16] + "0" * 16
+    refused(lambda: world.elb.set_ip_address_type(LoadBalancerArn=gone, IpAddressType="ipv4"),
+            "LoadBalancerNotFound")

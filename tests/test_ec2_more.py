@@ -196,6 +196,11 @@ def test_terraform_managed_prefix_list(shared, ec2):
     assert now["State"] == "create-complete" and now["MaxEntries"] == 5
     assert now["PrefixListArn"].endswith(f":prefix-list/{own}") and plain(now["Tags"]) == {"Name": "office"}
     assert blocks() == ["10.0.0.0/8", "192.168.0.0/16"]
+    # The provider resizes in a call of its own, and waits for the same state.
+    resized = ec2.modify_managed_prefix_list(PrefixListId=own, MaxEntries=6)["PrefixList"]
+    assert resized["State"] == "modify-in-progress"
+    now = read()
+    assert (now["State"], now["MaxEntries"], now["Version"]) == ("modify-complete", 6, 1)
     changed = ec2.modify_managed_prefix_list(
         PrefixListId=own, CurrentVersion=1, AddEntries=[{"Cidr": "172.16.0.0/12"}],
         RemoveEntries=[{"Cidr": "10.0.0.0/8"}])["PrefixList"]

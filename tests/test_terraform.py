@@ -393,7 +393,9 @@ def stack(elb, ec2, network):
 def test_aws_lb_target_group_attachment(elb, ec2, network, stack):
     _, (group, _) = stack
     machine = ec2.run_instances(
-        ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=network["subnets"][0]
+        ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=network["subnets"][0],
+        # aws_instance sends this member empty when it is not configured.
+        Placement={"AvailabilityZone": ""},
     )["Instances"][0]["InstanceId"]
     target = {"Id": machine, "Port": 8080}
     elb.register_targets(TargetGroupArn=group, Targets=[target])

@@ -14,8 +14,8 @@ use crate::finding::Finding;
 use crate::graph::{Graph, Kind, Package};
 use crate::policy::Policy;
 
-/// Crates with a home that a pure crate may reach through a friend: they are there to be replaced by
-/// std, not because they do anything.
+/// Crates with a home that a pure crate may reach through a friend: they are there to be replaced
+/// by std, not because they do anything.
 const HARMLESS: &[&str] = &["lazy_static"];
 
 /// Crate, and the workspace crates that it may use outside its tests.

@@ -60,7 +60,7 @@ pub enum VaultError {
         arn: String,
     },
     /// The local authority's file.
-    #[error("the local certificate authority cannot be read: {0}")]
+    #[error("the local certificate authority cannot be read")]
     Issuer(#[from] issue::IssueError),
 }
 

@@ -1,8 +1,8 @@
 //! Nouns, rules and decisions of Weir.
 //!
-//! Four floors on shared collections (`persistent`): `resource` (nouns that are valid because they exist), `catalog` (what should
-//! exist, as one value and one enum of commands), `snapshot` (what a plane executes) and
-//! `traffic` (decisions for one request).
+//! Four floors on shared collections (`persistent`): `resource` (nouns that are valid because they
+//! exist), `catalog` (what should exist, as one value and one enum of commands), `snapshot` (what a
+//! plane executes) and `traffic` (decisions for one request).
 //!
 //! Invariant: nothing here performs I/O, reads a clock or draws randomness; all three are
 //! arguments, so that simulation and production run the same code.

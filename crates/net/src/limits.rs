@@ -81,6 +81,9 @@ pub const ADDRESSES_PER_TURN: usize = 64;
 /// a millisecond; the call that asks for the address waits this long.
 pub const ADDRESS_PROBE_WAIT: Duration = Duration::from_millis(30);
 
+/// Addresses whose failure is remembered so that it is logged once.
+pub const ADDRESS_FAILURES_TOLD_MAX: usize = 4096;
+
 /// Frames that are looked at while probing.
 pub const ADDRESS_PROBE_FRAMES_MAX: usize = 65_536;
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use ipnet::IpNet;
 use serde::Deserialize;
 use weir_core::catalog::{Quotas, Settings, Waiver};
@@ -63,6 +63,7 @@ pub struct ChosenKey {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
+    #[serde(alias = "data-dir")]
     data_dir: Option<PathBuf>,
     api: Option<FileApi>,
     #[serde(alias = "api-insecure")]
@@ -77,9 +78,13 @@ struct File {
     #[serde(alias = "ipam-pools")]
     ipam_pools: BTreeMap<String, Vec<IpNet>>,
     threads: Option<usize>,
+    #[serde(alias = "log-root")]
     log_root: Option<PathBuf>,
+    #[serde(alias = "account-id")]
     account_id: Option<String>,
+    #[serde(alias = "access-key-id")]
     access_key_id: Option<String>,
+    #[serde(alias = "secret-access-key")]
     secret_access_key: Option<Hidden>,
     regions: Option<Vec<String>>,
     domain: Option<String>,
@@ -258,8 +263,8 @@ fn catalog(file: &File, account: Option<String>, env: Lookup<'_>) -> anyhow::Res
         settings.waivers.insert(waiver(name)?);
     }
     settings.allow_unserved_types = match env("WEIR_ALLOW_UNSERVED_TYPES") {
-        Some(word) => word.parse().with_context(|| {
-            format!("WEIR_ALLOW_UNSERVED_TYPES must be true or false, not {word:?}")
+        Some(word) => word.parse().map_err(|_| {
+            anyhow!("WEIR_ALLOW_UNSERVED_TYPES must be true or false, not {word:?}")
         })?,
         None => file.allow_unserved_types,
     };
@@ -358,9 +363,10 @@ mod tests {
     fn departures_are_asked_for_by_name() {
         let config = resolve("", &[]).unwrap();
         assert!(!config.catalog.allow_unserved_types && config.catalog.waivers.is_empty());
-        let file = "allow-unserved-types = true\nwaive = ['sg-in-lb-vpc']";
+        let file = "allow-unserved-types = true\nwaive = ['sg-in-lb-vpc']\nlog-root = '/l'";
         let config = resolve(file, &[("WEIR_WAIVE", "alb-two-azs, tg-in-lb-vpc")]).unwrap();
         assert!(config.catalog.allow_unserved_types);
+        assert_eq!(config.log_root, Path::new("/l"));
         let waived: Vec<_> = config.catalog.waivers.iter().map(|w| w.name()).collect();
         assert_eq!(waived, ["alb-two-azs", "tg-in-lb-vpc"]);
         let off = [("WEIR_ALLOW_UNSERVED_TYPES", "false")];

@@ -17,11 +17,14 @@ pub const KEY_LEN: usize = 32;
 const VERSION: &str = "v1.";
 /// What the key that signs links is derived for.
 const LINKS: &[u8] = b"weir: links to blobs";
+/// What the key that marks secrets is derived for.
+const MARKS: &[u8] = b"weir: marks of secrets";
 
 /// Opens and closes private keys.
 pub struct SealingKey {
     key: RandomizedNonceKey,
     links: hmac::Key,
+    marks: hmac::Key,
 }
 
 /// A private key in PKCS #8; zeroed when dropped.
@@ -47,9 +50,11 @@ impl SealingKey {
     /// When the cipher does not take them.
     pub fn new(bytes: &Zeroizing<[u8; KEY_LEN]>) -> Result<Self, SealError> {
         let derive = hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice());
-        let links = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&derive, LINKS).as_ref());
+        let derived =
+            |purpose| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&derive, purpose).as_ref());
+        let (links, marks) = (derived(LINKS), derived(MARKS));
         let key = RandomizedNonceKey::new(&AES_256_GCM, bytes.as_slice());
-        Ok(Self { key: key.map_err(|_| SealError::Cipher)?, links })
+        Ok(Self { key: key.map_err(|_| SealError::Cipher)?, links, marks })
     }
 
     /// Seals a private key for the record that this context names.
@@ -83,10 +88,19 @@ impl SealingKey {
         Ok(Opened(bytes))
     }
 
+    /// What tells whether two sealed secrets of one context are equal, and nothing else.
+    pub fn mark(&self, secret: &[u8], context: &str) -> String {
+        let mut signed = hmac::Context::with_key(&self.marks);
+        signed.update(context.as_bytes());
+        // No context holds a zero byte: its end is unambiguous.
+        signed.update(&[0]);
+        signed.update(secret);
+        hexadecimal(&signed.sign())
+    }
+
     /// Hexadecimal signature of a link.
     pub fn sign_link(&self, link: &str) -> String {
-        let tag = hmac::sign(&self.links, link.as_bytes());
-        tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&hmac::sign(&self.links, link.as_bytes()))
     }
 
     /// Whether the signature is this link's, in constant time.
@@ -111,6 +125,10 @@ impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Opened(***)")
     }
+}
+
+fn hexadecimal(tag: &hmac::Tag) -> String {
+    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -147,6 +165,17 @@ mod tests {
         let opened = key(7).open(&sealed, "x").unwrap();
         let shown = format!("{:?} {:?} {:?}", key(7), sealed, opened);
         assert_eq!(shown, "SealingKey(***) SealedKey(***) Opened(***)");
+    }
+
+    #[test]
+    fn equal_secrets_have_equal_marks() {
+        let mark = key(1).mark(b"secret", "x");
+        assert_eq!(key(1).mark(b"secret", "x"), mark);
+        for other in [key(1).mark(b"secrets", "x"), key(1).mark(b"secret", "y")] {
+            assert_ne!(other, mark);
+        }
+        assert_ne!(key(2).mark(b"secret", "x"), mark);
+        assert_ne!(key(1).sign_link("x\0secret"), mark, "links have a key of their own");
     }
 
     #[test]

@@ -169,7 +169,7 @@ impl Catalog {
         let given = zone.public.as_ref().map(|public| PublicAssociation {
             address: public.address,
             allocation: public.allocation.as_ref(),
-            association: public.allocation.as_ref().map(|id| association_of_balancer(id)),
+            association: public.allocation.as_ref().map(association_of_balancer),
         });
         // Where nothing carries the subnet, what stands in for it is how clients get there.
         let public = given.or(match zone.stand_in {

@@ -62,10 +62,8 @@ impl Inventory {
                     }
                 }
             }
-            Resource::Instance(instance) => {
-                if instance.state != InstanceState::Terminated {
-                    self.interfaces.insert(instance.interface.clone(), resource.key());
-                }
+            Resource::Instance(instance) if instance.state != InstanceState::Terminated => {
+                self.interfaces.insert(instance.interface.clone(), resource.key());
             }
             Resource::NetworkInterface(interface) => self.made_insert(interface, resource.key()),
             Resource::ElasticAddress(address) => self.elastic_insert(address),

@@ -281,7 +281,7 @@ impl<K: Ord, V> Map<K, V> {
     }
 
     /// The entries between two keys, by key.
-    pub fn range<'a, Q, R>(&'a self, range: R) -> impl Iterator<Item = (&'a K, &'a V)>
+    pub fn range<Q, R>(&self, range: R) -> impl Iterator<Item = (&K, &V)>
     where
         K: Borrow<Q>,
         Q: Ord + ?Sized,

@@ -54,7 +54,7 @@ impl<T: Ord> Set<T> {
     }
 
     /// The members between two bounds, in order.
-    pub fn range<'a, Q, R>(&'a self, range: R) -> impl Iterator<Item = &'a T>
+    pub fn range<Q, R>(&self, range: R) -> impl Iterator<Item = &T>
     where
         T: Borrow<Q>,
         Q: Ord + ?Sized,

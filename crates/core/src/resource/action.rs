@@ -86,10 +86,13 @@ pub struct AuthenticateOidc {
 }
 
 /// A client's secret as whoever holds the data directory's key sealed it. Nothing shows it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+///
+/// Each sealing gives another text, so equality is that of the marks: equal secrets have equal
+/// marks, and without the key a mark tells nothing else.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct ClientSecret {
     sealed: String,
+    mark: String,
 }
 
 /// `AuthenticateCognitoConfig`.
@@ -263,9 +266,9 @@ impl JwtClaimFormat {
 // === impl ClientSecret ===
 
 impl ClientSecret {
-    /// A sealed secret.
-    pub fn new(sealed: impl Into<String>) -> Self {
-        Self { sealed: sealed.into() }
+    /// A sealed secret and its mark.
+    pub fn new(sealed: impl Into<String>, mark: impl Into<String>) -> Self {
+        Self { sealed: sealed.into(), mark: mark.into() }
     }
 
     /// For whoever can open it.
@@ -273,6 +276,14 @@ impl ClientSecret {
         &self.sealed
     }
 }
+
+impl PartialEq for ClientSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.mark == other.mark
+    }
+}
+
+impl Eq for ClientSecret {}
 
 impl std::fmt::Debug for ClientSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -286,8 +297,16 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_shown() {
-        let secret = ClientSecret::new("sealed");
-        assert!(!format!("{secret:?}").contains("sealed"));
+        let secret = ClientSecret::new("sealed", "mark");
+        let shown = format!("{secret:?}");
+        assert!(!shown.contains("sealed") && !shown.contains("mark"));
         assert_eq!(secret.sealed(), "sealed");
+    }
+
+    #[test]
+    fn equal_secrets_have_equal_marks() {
+        let secret = ClientSecret::new("sealed", "one");
+        assert_eq!(secret, ClientSecret::new("sealed again", "one"));
+        assert_ne!(secret, ClientSecret::new("sealed", "other"));
     }
 }

@@ -32,6 +32,10 @@ pub struct PrefixList {
     pub max_entries: u32,
     /// Grows by one with each change of entries, from 1.
     pub version: i64,
+    /// Whether ModifyManagedPrefixList was ever called: the state tells it, and Terraform waits for
+    /// `modify-complete` also after changes that make no version.
+    #[serde(default)]
+    pub modified: bool,
     /// The current version.
     pub entries: Vec<PrefixEntry>,
     /// Earlier versions.

@@ -28,6 +28,9 @@ pub(super) struct Table {
     pub(super) devices: BTreeMap<String, Option<Link>>,
     /// Announcements still to be made, by address.
     pub(super) rounds: BTreeMap<IpAddr, Round>,
+    /// What could not be taken, as it was last logged: who asks again every second is not logged
+    /// again for the same reason.
+    told: Failures,
     pub(super) stopped: bool,
 }
 
@@ -63,6 +66,7 @@ impl Table {
             leftovers,
             devices: BTreeMap::new(),
             rounds: BTreeMap::new(),
+            told: BTreeMap::new(),
             stopped: false,
         }
     }
@@ -79,12 +83,19 @@ impl Table {
         let mut failed = self.add(&fresh);
         for (address, why) in &failed {
             stats.failed();
-            tracing::warn!(%address, device = fresh[address], why, "an address is not carried");
+            if self.told.get(address) != Some(why) {
+                tracing::warn!(%address, device = fresh[address], why, "an address is not carried");
+            }
+            if self.told.len() >= limits::ADDRESS_FAILURES_TOLD_MAX {
+                self.told.clear();
+            }
+            self.told.insert(*address, why.clone());
         }
         for (address, device) in fresh {
             if !failed.contains_key(&address) {
                 tracing::info!(%address, device, "carrying an address");
                 self.leftovers.remove(&address);
+                self.told.remove(&address);
                 self.rounds.insert(address, Round::first());
                 self.held.insert(address, Held { device, claims: 0, trouble: None });
             }

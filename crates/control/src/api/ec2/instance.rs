@@ -172,7 +172,7 @@ fn launch(call: &Call, input: api::RunInstancesRequest) -> Result<InstancesRun, 
     let further = interfaces.next().map(|one| one.device_index.unwrap_or(1).to_string());
     let group_ids = input.security_group_ids.filter(|ids| !ids.is_empty()).or(primary.groups);
     let (private_address, secondary) = addresses(
-        input.private_ip_address.or(primary.private_ip_address),
+        nonempty(input.private_ip_address).or(nonempty(primary.private_ip_address)),
         primary.private_ip_addresses.unwrap_or_default(),
     );
     let ipv6 = input.ipv6_addresses.filter(|all| !all.is_empty()).or(primary.ipv6_addresses);
@@ -187,8 +187,8 @@ fn launch(call: &Call, input: api::RunInstancesRequest) -> Result<InstancesRun, 
         instance_type: input.instance_type,
         min_count: i64::from(input.min_count.unwrap_or_default()),
         max_count: i64::from(input.max_count.unwrap_or_default()),
-        subnet: input.subnet_id.or(primary.subnet_id),
-        zone: input.placement.and_then(|placement| placement.availability_zone),
+        subnet: nonempty(input.subnet_id).or(nonempty(primary.subnet_id)),
+        zone: input.placement.and_then(|placement| nonempty(placement.availability_zone)),
         private_address,
         secondary,
         secondary_count: i64::from(count.unwrap_or_default()),
@@ -207,6 +207,7 @@ fn launch(call: &Call, input: api::RunInstancesRequest) -> Result<InstancesRun, 
 
 fn options(input: &api::RunInstancesRequest) -> Result<InstanceOptions, ApiError> {
     let behavior = input.instance_initiated_shutdown_behavior.as_deref();
+    let key_name = nonempty(input.key_name.clone());
     let metadata = input.metadata_options.clone().unwrap_or_default();
     let hops = metadata.http_put_response_hop_limit.map(|hops| hops.to_string());
     let metadata = [
@@ -219,7 +220,7 @@ fn options(input: &api::RunInstancesRequest) -> Result<InstanceOptions, ApiError
     let credits = input.credit_specification.as_ref();
     let profile = input.iam_instance_profile.clone().unwrap_or_default();
     let monitoring = input.monitoring.as_ref().and_then(|own| own.enabled);
-    let tenancy = input.placement.as_ref().and_then(|placement| placement.tenancy.clone());
+    let tenancy = input.placement.as_ref().and_then(|own| nonempty(own.tenancy.clone()));
     let data = input.user_data.as_ref().map(|data| data.expose()).filter(|data| !data.is_empty());
     let given = metadata.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Ok(InstanceOptions {
@@ -229,8 +230,8 @@ fn options(input: &api::RunInstancesRequest) -> Result<InstanceOptions, ApiError
         shutdown_terminates: behavior == Some("terminate"),
         monitored: monitoring == Some(true),
         user_data: data.map(|data| UserData(data.to_owned())),
-        key_name: input.key_name.clone(),
-        instance_profile: profile.arn.or(profile.name),
+        key_name,
+        instance_profile: nonempty(profile.arn).or(nonempty(profile.name)),
         unlimited_credits: credits
             .and_then(|own| own.cpu_credits.as_deref())
             .map(|credits| credits == "unlimited"),
@@ -241,6 +242,11 @@ fn options(input: &api::RunInstancesRequest) -> Result<InstanceOptions, ApiError
 }
 
 // === helpers ===
+
+/// Terraform sends empty texts for what its user did not write; they count as missing.
+fn nonempty(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
 
 fn ids(call: &Call, ids: Option<Vec<String>>) -> InstancesInput {
     InstancesInput { region: call.facts.region.clone(), ids: ids.unwrap_or_default() }

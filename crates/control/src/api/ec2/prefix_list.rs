@@ -168,7 +168,9 @@ fn select<'a>(
 }
 
 fn shape(call: &Call, list: &PrefixList) -> api::ManagedPrefixList {
-    let state = if list.version == 1 { "create-complete" } else { "modify-complete" };
+    // Records of before `modified` existed tell by their version.
+    let modified = list.modified || list.version > 1;
+    let state = if modified { "modify-complete" } else { "create-complete" };
     api::ManagedPrefixList {
         prefix_list_id: Some(list.id.to_string()),
         address_family: Some(list.family.as_str().to_owned()),

@@ -48,6 +48,35 @@ const FILTERS: &[&str] = &[
 const LISTING: Listing<api::RouteTable> =
     Listing { key: |table| &table.route_table_id, tags: |table| &table.tags, values };
 
+/// A route as CreateRoute and ReplaceRoute say it: two shapes of the model with the same members.
+macro_rules! route_input {
+    ($call:ident, $input:ident, $local:expr) => {{
+        use RouteTargetKind as Kind;
+        let others = vec![
+            (Kind::VpcEndpoint, $input.vpc_endpoint_id),
+            (Kind::TransitGateway, $input.transit_gateway_id),
+            (Kind::LocalGateway, $input.local_gateway_id),
+            (Kind::CarrierGateway, $input.carrier_gateway_id),
+            (Kind::CoreNetwork, $input.core_network_arn),
+            (Kind::OdbNetwork, $input.odb_network_arn),
+            (Kind::EgressOnlyInternetGateway, $input.egress_only_internet_gateway_id),
+            (Kind::NetworkInterface, $input.network_interface_id),
+            (Kind::PeeringConnection, $input.vpc_peering_connection_id),
+            (Kind::NatGateway, $input.nat_gateway_id),
+        ];
+        RouteInput {
+            region: $call.facts.region.clone(),
+            table: $input.route_table_id.unwrap_or_default(),
+            destination: DestinationInput {
+                ipv4: $input.destination_cidr_block,
+                ipv6: $input.destination_ipv6_cidr_block,
+                prefix_list: $input.destination_prefix_list_id,
+            },
+            target: targets($input.gateway_id, $input.instance_id, others, $local),
+        }
+    }};
+}
+
 /// `CreateRouteTable`.
 pub async fn create(
     call: &Call,
@@ -102,29 +131,7 @@ pub async fn route_create(
     call: &Call,
     input: api::CreateRouteRequest,
 ) -> Result<api::CreateRouteResult, ApiError> {
-    use RouteTargetKind as Kind;
-    let others = vec![
-        (Kind::VpcEndpoint, input.vpc_endpoint_id),
-        (Kind::TransitGateway, input.transit_gateway_id),
-        (Kind::LocalGateway, input.local_gateway_id),
-        (Kind::CarrierGateway, input.carrier_gateway_id),
-        (Kind::CoreNetwork, input.core_network_arn),
-        (Kind::OdbNetwork, input.odb_network_arn),
-        (Kind::EgressOnlyInternetGateway, input.egress_only_internet_gateway_id),
-        (Kind::NetworkInterface, input.network_interface_id),
-        (Kind::PeeringConnection, input.vpc_peering_connection_id),
-        (Kind::NatGateway, input.nat_gateway_id),
-    ];
-    let command = RouteInput {
-        region: call.facts.region.clone(),
-        table: input.route_table_id.unwrap_or_default(),
-        destination: DestinationInput {
-            ipv4: input.destination_cidr_block,
-            ipv6: input.destination_ipv6_cidr_block,
-            prefix_list: input.destination_prefix_list_id,
-        },
-        target: targets(input.gateway_id, input.instance_id, others, None),
-    };
+    let command = route_input!(call, input, None);
     call.submit(Command::RouteCreate(command)).await?;
     Ok(api::CreateRouteResult { r#return: Some(true) })
 }
@@ -134,29 +141,7 @@ pub async fn route_replace(
     call: &Call,
     input: api::ReplaceRouteRequest,
 ) -> Result<Value, ApiError> {
-    use RouteTargetKind as Kind;
-    let others = vec![
-        (Kind::VpcEndpoint, input.vpc_endpoint_id),
-        (Kind::TransitGateway, input.transit_gateway_id),
-        (Kind::LocalGateway, input.local_gateway_id),
-        (Kind::CarrierGateway, input.carrier_gateway_id),
-        (Kind::CoreNetwork, input.core_network_arn),
-        (Kind::OdbNetwork, input.odb_network_arn),
-        (Kind::EgressOnlyInternetGateway, input.egress_only_internet_gateway_id),
-        (Kind::NetworkInterface, input.network_interface_id),
-        (Kind::PeeringConnection, input.vpc_peering_connection_id),
-        (Kind::NatGateway, input.nat_gateway_id),
-    ];
-    let command = RouteInput {
-        region: call.facts.region.clone(),
-        table: input.route_table_id.unwrap_or_default(),
-        destination: DestinationInput {
-            ipv4: input.destination_cidr_block,
-            ipv6: input.destination_ipv6_cidr_block,
-            prefix_list: input.destination_prefix_list_id,
-        },
-        target: targets(input.gateway_id, input.instance_id, others, input.local_target),
-    };
+    let command = route_input!(call, input, input.local_target);
     call.submit(Command::RouteReplace(command)).await?;
     Ok(Value::Null)
 }

@@ -69,8 +69,9 @@ pub fn show(
     let found = find(call, &name)?;
     let server_certificate = api::ServerCertificate {
         server_certificate_metadata: Some(metadata(&found)),
-        certificate_body: Some(found.body.clone()),
-        certificate_chain: found.chain.clone(),
+        // Without the last line's end: Terraform keeps it so and compares.
+        certificate_body: Some(found.body.trim_end().to_owned()),
+        certificate_chain: found.chain.as_deref().map(|chain| chain.trim_end().to_owned()),
         tags: Some(shape_tags(&found)).filter(|tags| !tags.is_empty()),
     };
     Ok(api::GetServerCertificateResponse { server_certificate: Some(server_certificate) })

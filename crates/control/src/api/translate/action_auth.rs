@@ -31,8 +31,10 @@ pub fn oidc_input(
     let secret = config.client_secret.filter(|secret| !secret.expose().is_empty());
     let client_secret = match secret {
         Some(secret) => {
-            let sealed = call.vault()?.key().seal(secret.expose().as_bytes(), SECRET_CONTEXT);
-            Some(ClientSecret::new(sealed.map_err(|error| call.bug(&error))?.sealed))
+            let vault = call.vault()?;
+            let (key, secret) = (vault.key(), secret.expose().as_bytes());
+            let sealed = key.seal(secret, SECRET_CONTEXT).map_err(|error| call.bug(&error))?;
+            Some(ClientSecret::new(sealed.sealed, key.mark(secret, SECRET_CONTEXT)))
         }
         None => None,
     };

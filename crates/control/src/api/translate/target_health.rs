@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use weir_core::catalog::{Catalog, Refusal};
-use weir_core::resource::{InstanceState, LoadBalancerKind, Target, TargetGroup, TargetType};
+use weir_core::resource::attribute::{Family, effective_bool};
+use weir_core::resource::{InstanceState, Target, TargetGroup, TargetType};
 use weir_core::snapshot::{GroupPlan, TargetPlan};
 use weir_core::traffic::health::{TargetHealth, Verdict};
 use weir_wire::error::ApiError;
@@ -27,6 +28,8 @@ struct View<'a> {
     places: BTreeMap<(&'a str, u16), &'a TargetPlan>,
     /// Some rule forwards here.
     in_use: bool,
+    /// Its load balancer takes part in zonal shifts.
+    shifts: bool,
     /// `Include` asks for anomaly detection.
     anomaly: bool,
 }
@@ -43,10 +46,15 @@ pub fn describe(
     let descriptions = call.read(|catalog| {
         let group = target_group::by_arn(call, catalog, &arn)?;
         let plan = snapshot.group_by_arn(&group.arn).map(AsRef::as_ref);
-        let in_use = catalog.load_balancer_of(&group.arn).is_some();
+        let user = catalog.load_balancer_of(&group.arn);
+        let in_use = user.is_some();
+        let shifts = user.is_some_and(|lb| {
+            let key = "zonal_shift.config.enabled";
+            effective_bool(Family::LoadBalancer, key, &lb.attributes)
+        });
         let targets = plan.map_or(&[][..], |plan| &plan.targets).iter();
         let places = targets.map(|t| ((t.key.id.as_str(), t.key.port), t.as_ref())).collect();
-        let view = View { catalog, group, plan, places, in_use, anomaly };
+        let view = View { catalog, group, plan, places, in_use, shifts, anomaly };
         Ok::<_, Refusal>(match asked {
             Some(targets) => targets.into_iter().map(|target| view.asked(target)).collect(),
             None => {
@@ -103,8 +111,10 @@ impl View<'_> {
             quic_server_id: target.quic_server.clone(),
         };
         let mut described = self.description(shape, target.port, self.health(target));
-        // spec: alb §6.3 States and reasons
-        if self.in_use && self.group.kind() != LoadBalancerKind::Gateway {
+        // AWS may tell it always; here only who asked for zonal shifts is told, so that a healthy
+        // target reads as it does in AWS's own examples.
+        // spec: alb §14.5 Zonal shift
+        if self.shifts {
             described.administrative_override = Some(api::AdministrativeOverride {
                 state: Some("no_override".to_owned()),
                 reason: Some("AdministrativeOverride.NoOverride".to_owned()),

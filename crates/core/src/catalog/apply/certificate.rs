@@ -28,21 +28,11 @@ impl Apply<'_> {
         }
         let tags = acm_tags(&input.arn, &Tags::new(), &input.tags)?;
         self.certificate_room(&input.region)?;
-        let now_ms = self.now.epoch_ms();
+        let arn = CertificateArn::new(input.arn.as_str());
+        let origin = CertificateOrigin::Imported;
         self.put_subject(Resource::Certificate(Certificate {
-            arn: CertificateArn::new(input.arn.as_str()),
-            region: input.region.clone(),
-            origin: CertificateOrigin::Imported,
-            body: input.draft.body.clone(),
-            chain: input.draft.chain.clone(),
-            key: input.draft.key.clone(),
-            facts: input.draft.facts.clone(),
-            transparency_logging: false,
-            export: false,
-            request: None,
-            created_ms: now_ms,
-            imported_ms: now_ms,
             tags,
+            ..self.certificate_new(arn, origin, &input.region, &input.draft)
         }));
         Ok(())
     }
@@ -81,22 +71,43 @@ impl Apply<'_> {
         }
         let tags = acm_tags(&input.arn, &Tags::new(), &input.tags)?;
         self.certificate_room(&input.region)?;
+        let arn = CertificateArn::new(input.arn.as_str());
+        let origin = CertificateOrigin::Requested;
         self.put_subject(Resource::Certificate(Certificate {
-            arn: CertificateArn::new(input.arn.as_str()),
-            region: input.region.clone(),
-            origin: CertificateOrigin::Requested,
-            body: input.draft.body.clone(),
-            chain: input.draft.chain.clone(),
-            key: input.draft.key.clone(),
-            facts: input.draft.facts.clone(),
             transparency_logging: input.transparency_logging,
             export: input.export,
             request: Some(input.request.clone()),
-            created_ms: now_ms,
-            imported_ms: now_ms,
             tags,
+            ..self.certificate_new(arn, origin, &input.region, &input.draft)
         }));
         Ok(())
+    }
+
+    /// A record of what was verified, made now, without tags.
+    fn certificate_new(
+        &self,
+        arn: CertificateArn,
+        origin: CertificateOrigin,
+        region: &Region,
+        draft: &CertificateDraft,
+    ) -> Certificate {
+        let now_ms = self.now.epoch_ms();
+        let CertificateDraft { body, chain, key, facts } = draft.clone();
+        Certificate {
+            arn,
+            region: region.clone(),
+            origin,
+            body,
+            chain,
+            key,
+            facts,
+            transparency_logging: false,
+            export: false,
+            request: None,
+            created_ms: now_ms,
+            imported_ms: now_ms,
+            tags: Tags::new(),
+        }
     }
 
     fn certificate_room(&self, region: &Region) -> Result<(), Refusal> {
@@ -174,22 +185,12 @@ impl Apply<'_> {
         if self.catalog.server_certificates().count() >= limit {
             return Err(CertificateRefusal::IamTooMany { limit: limit.to_string() }.into());
         }
-        let now_ms = self.now.epoch_ms();
         let (name, path, id) = (input.name.clone(), input.path.clone(), input.id.clone());
+        let arn = self.server_certificate_arn(&path, &name);
+        let origin = CertificateOrigin::ServerCertificate { path, name, id };
         self.put_subject(Resource::Certificate(Certificate {
-            arn: self.server_certificate_arn(&path, &name),
-            region: input.region.clone(),
-            origin: CertificateOrigin::ServerCertificate { path, name, id },
-            body: input.draft.body.clone(),
-            chain: input.draft.chain.clone(),
-            key: input.draft.key.clone(),
-            facts: input.draft.facts.clone(),
-            transparency_logging: false,
-            export: false,
-            request: None,
-            created_ms: now_ms,
-            imported_ms: now_ms,
             tags,
+            ..self.certificate_new(arn, origin, &input.region, &input.draft)
         }));
         Ok(())
     }

@@ -14,8 +14,8 @@ use crate::catalog::unserved::Feature;
 use crate::catalog::{Refusal, Resource, ResourceKey, RoutingRefusal};
 use crate::resource::attribute::Carrier;
 use crate::resource::{
-    Action, ActionKind, AttributeValues, ClientSecret, IpAddressType, Listener, ListenerArn,
-    ListenerProtocol, LoadBalancer, LoadBalancerKind, Priority, Rule, RuleArn, Tags,
+    Action, AttributeValues, IpAddressType, Listener, ListenerArn, ListenerProtocol, LoadBalancer,
+    LoadBalancerKind, Priority, Rule, RuleArn, Tags,
 };
 
 /// The port under which a gateway's one listener is kept.
@@ -58,8 +58,7 @@ impl<'a> Apply<'a> {
         Ok(())
     }
 
-    /// Whether a repeated create call asks for what exists. Secrets are sealed anew each time and
-    /// cannot be compared.
+    /// Whether a repeated create call asks for what exists.
     // spec: alb §0.1 Wire protocol [A]
     fn same_settings(&self, found: &Listener, draft: &Draft) -> bool {
         let mut tls = Tls::of(found);
@@ -67,7 +66,7 @@ impl<'a> Apply<'a> {
         found.protocol == draft.protocol
             && tls == draft.tls
             && found.tags == draft.tags
-            && without_secrets(self.default_actions(found)) == without_secrets(&draft.actions)
+            && self.default_actions(found) == draft.actions
     }
 
     fn listener_room(&self, lb: &LoadBalancer) -> Result<(), Refusal> {
@@ -344,14 +343,4 @@ fn is_udp(protocol: ListenerProtocol) -> bool {
 
 fn is_quic(protocol: ListenerProtocol) -> bool {
     matches!(protocol, ListenerProtocol::Quic | ListenerProtocol::TcpQuic)
-}
-
-fn without_secrets(actions: &[Action]) -> Vec<Action> {
-    let mut actions = actions.to_vec();
-    for action in &mut actions {
-        if let ActionKind::AuthenticateOidc(oidc) = &mut action.kind {
-            oidc.client_secret = ClientSecret::new("");
-        }
-    }
-    actions
 }

@@ -8,7 +8,9 @@ use super::Apply;
 use super::address::ZonesWanted;
 use super::load_balancer::ipam_pool_fits;
 use super::placement::{address_type_fits, is_on, places, subnet_ids};
-use crate::catalog::command::{IpAddressTypeSet, IpPoolsModify, SecurityGroupsSet, SubnetsSet};
+use crate::catalog::command::{
+    IpAddressTypeSet, IpPoolsModify, SecurityGroupsSet, SubnetMapping, SubnetsSet,
+};
 use crate::catalog::unserved::Feature;
 use crate::catalog::{LoadBalancerRefusal, Refusal, Resource, ResourceKey};
 use crate::resource::{IpAddressType, ListenerProtocol, LoadBalancer, LoadBalancerKind, Subnet};
@@ -57,15 +59,28 @@ impl<'a> Apply<'a> {
         let ids = subnet_ids(&input.subnets, &input.subnet_mappings)?;
         let subnets = self.subnets_find(&input.region, lb.kind, &ids, Some(&lb.vpc))?;
         zones_may_change(lb, &subnets)?;
+        let places = places(&subnets, &input.subnet_mappings);
+        self.zones_replace(lb, ip_address_type, source_nat, places)
+    }
+
+    /// Gives a load balancer the zones of `places`, with addresses of the families that it has now;
+    /// a zone that stays keeps its addresses.
+    fn zones_replace<'p>(
+        &mut self,
+        lb: &'p LoadBalancer,
+        ip_address_type: IpAddressType,
+        source_nat: bool,
+        places: Vec<(&'p Subnet, Option<&'p SubnetMapping>)>,
+    ) -> Result<(), Refusal> {
         self.families_fit(lb, ip_address_type, source_nat)?;
         let zones = self.zones_take(&ZonesWanted {
-            region: &input.region,
+            region: &lb.region,
             kind: lb.kind,
             scheme: lb.scheme,
             ip_address_type,
             ipam_pool: lb.ipam_pool.as_deref(),
             source_nat,
-            places: places(&subnets, &input.subnet_mappings),
+            places,
             current: &lb.zones,
         })?;
         self.load_balancer_replace(lb, |lb| {
@@ -81,25 +96,10 @@ impl<'a> Apply<'a> {
         let ip_address_type = input.ip_address_type;
         address_type_fits(lb.kind, lb.scheme, ip_address_type)?;
         let source_nat = lb.source_nat && ip_address_type != IpAddressType::Ipv4;
-        self.families_fit(lb, ip_address_type, source_nat)?;
         let catalog = self.catalog;
         let subnets = lb.zones.iter().filter_map(|zone| catalog.subnet(&zone.subnet));
-        let zones = self.zones_take(&ZonesWanted {
-            region: &input.region,
-            kind: lb.kind,
-            scheme: lb.scheme,
-            ip_address_type,
-            ipam_pool: lb.ipam_pool.as_deref(),
-            source_nat,
-            places: subnets.map(|subnet| (subnet, None)).collect(),
-            current: &lb.zones,
-        })?;
-        self.load_balancer_replace(lb, |lb| {
-            lb.ip_address_type = ip_address_type;
-            lb.source_nat = source_nat;
-            lb.zones = zones;
-        });
-        Ok(())
+        let places = subnets.map(|subnet| (subnet, None)).collect();
+        self.zones_replace(lb, ip_address_type, source_nat, places)
     }
 
     /// Records the pool that addresses of new zones come from; zones that exist keep theirs.

@@ -102,9 +102,7 @@ impl<'a> Apply<'a> {
             Command::ListenerModify(input) => self.listener_modify(input),
             Command::ListenerDelete(input) => self.listener_delete(input),
             Command::ListenerCertificatesAdd(input) => self.listener_certificates_add(input),
-            Command::ListenerCertificatesRemove(input) => {
-                self.listener_certificates_remove(input)
-            }
+            Command::ListenerCertificatesRemove(input) => self.listener_certificates_remove(input),
             Command::ListenerAttributesModify(input) => self.listener_attributes_modify(input),
             Command::RuleCreate(input) => self.rule_create(input),
             Command::RuleModify(input) => self.rule_modify(input),

@@ -43,6 +43,7 @@ impl<'a> Apply<'a> {
             family,
             max_entries,
             version: 1,
+            modified: false,
             entries,
             history: Vec::new(),
             client_token: input.client_token.clone(),
@@ -92,6 +93,7 @@ impl<'a> Apply<'a> {
             return Err(InventoryRefusal::PrefixListVersion {}.into());
         }
         let mut changed = list.clone();
+        changed.modified = true;
         if let Some(name) = &input.name {
             name_sound(name)?;
             changed.name.clone_from(name);

@@ -263,107 +263,58 @@ pub struct AttributesModify {
     pub attributes: Pairs,
 }
 
+/// A match over every command, by where its input keeps the region: itself, or a part of it.
+/// Exhaustive, so that a new command does not compile before it has its place.
+macro_rules! region_of {
+    ($command:ident {
+        own => $($own:ident)+;
+        $($part:ident => $($name:ident)+;)+
+    }) => {
+        match $command {
+            $(Self::$own(input) => Some(&input.region),)+
+            $($(Self::$name(input) => Some(&input.$part.region),)+)+
+            Self::TargetsReap => None,
+        }
+    };
+}
+
 // === impl Command ===
 
 impl Command {
     /// The region whose records the command changes; `None` for upkeep of all regions.
     pub fn region(&self) -> Option<&Region> {
-        Some(match self {
-            Self::LoadBalancerCreate(c) => &c.region,
-            Self::LoadBalancerDelete(c)
-            | Self::TargetGroupDelete(c)
-            | Self::ListenerDelete(c)
-            | Self::RuleDelete(c) => &c.region,
-            Self::LoadBalancerAttributesModify(c)
-            | Self::TargetGroupAttributesModify(c)
-            | Self::ListenerAttributesModify(c) => &c.region,
-            Self::SecurityGroupsSet(c) => &c.region,
-            Self::SubnetsSet(c) => &c.region,
-            Self::IpAddressTypeSet(c) => &c.region,
-            Self::IpPoolsModify(c) => &c.region,
-            Self::CapacityReservationModify(c) => &c.region,
-            Self::TargetGroupCreate(c) => &c.region,
-            Self::TargetGroupModify(c) => &c.region,
-            Self::TargetsRegister(c) | Self::TargetsDeregister(c) => &c.region,
-            Self::TargetsReap => return None,
-            Self::ListenerCreate(c) => &c.region,
-            Self::ListenerModify(c) => &c.region,
-            Self::ListenerCertificatesAdd(c) | Self::ListenerCertificatesRemove(c) => &c.region,
-            Self::RuleCreate(c) => &c.region,
-            Self::RuleModify(c) => &c.region,
-            Self::RulePrioritiesSet(c) => &c.region,
-            Self::TagsAdd(c) => &c.region,
-            Self::TagsRemove(c) => &c.region,
-            Self::CertificateImport(c) => &c.region,
-            Self::CertificateIssue(c) => &c.region,
-            Self::CertificateDelete(c) | Self::TrustStoreDelete(c) => &c.region,
-            Self::CertificateOptionsUpdate(c) => &c.region,
-            Self::CertificateTag(c) => &c.region,
-            Self::CertificateUntag(c) => &c.region,
-            Self::ServerCertificateUpload(c) => &c.region,
-            Self::ServerCertificateUpdate(c) => &c.region,
-            Self::ServerCertificateDelete(c) => &c.region,
-            Self::ServerCertificateTag(c) => &c.region,
-            Self::ServerCertificateUntag(c) => &c.region,
-            Self::ServiceRoleCreate(c) => &c.region,
-            Self::TrustStoreCreate(c) => &c.region,
-            Self::TrustStoreModify(c) => &c.region,
-            Self::RevocationsAdd(c) => &c.region,
-            Self::RevocationsRemove(c) => &c.region,
-            Self::TrustStoreAssociationDelete(c) => &c.region,
-            Self::SecurityGroupCreate(c) => &c.region,
-            Self::SecurityGroupDelete(c) => &c.region,
-            Self::IngressAuthorize(c)
-            | Self::IngressRevoke(c)
-            | Self::EgressAuthorize(c)
-            | Self::EgressRevoke(c) => &c.group.region,
-            Self::SecurityGroupRulesModify(c) => &c.region,
-            Self::IngressDescriptionsUpdate(c) | Self::EgressDescriptionsUpdate(c) => {
-                &c.group.region
-            }
-            Self::PrefixListCreate(c) => &c.region,
-            Self::PrefixListModify(c) => &c.region,
-            Self::PrefixListDelete(c) | Self::InterfaceDelete(c) | Self::InterfaceDetach(c) => {
-                &c.region
-            }
-            Self::AddressAllocate(c) => &c.region,
-            Self::AddressRelease(c) => &c.region,
-            Self::AddressAssociate(c) => &c.address.region,
-            Self::AddressDisassociate(c) => &c.region,
-            Self::InterfaceCreate(c) => &c.region,
-            Self::InterfaceModify(c) => &c.region,
-            Self::InterfaceAttach(c) => &c.region,
-            Self::PrivateAddressesAssign(c) | Self::PrivateAddressesUnassign(c) => &c.region,
-            Self::InstanceModify(c) => &c.region,
-            Self::InstancesRun(c) => &c.region,
-            Self::InstancesStart(c)
-            | Self::InstancesStop(c)
-            | Self::InstancesReboot(c)
-            | Self::InstancesTerminate(c) => &c.region,
-            Self::Ec2TagsCreate(c) => &c.region,
-            Self::Ec2TagsDelete(c) => &c.region,
-            Self::VpcCreate(c) => &c.region,
-            Self::VpcDelete(c)
-            | Self::VpcCidrDisassociate(c)
-            | Self::SubnetDelete(c)
-            | Self::SubnetCidrDisassociate(c)
-            | Self::InternetGatewayDelete(c)
-            | Self::RouteTableDelete(c)
-            | Self::RouteTableDisassociate(c) => &c.region,
-            Self::VpcAttributeModify(c) => &c.region,
-            Self::VpcCidrAssociate(c) => &c.region,
-            Self::SubnetCreate(c) => &c.region,
-            Self::SubnetAttributeModify(c) => &c.region,
-            Self::SubnetCidrAssociate(c) => &c.region,
-            Self::DefaultSubnetCreate(c) => &c.network.region,
-            Self::InternetGatewayCreate(c) => &c.region,
-            Self::InternetGatewayAttach(c) | Self::InternetGatewayDetach(c) => &c.region,
-            Self::RouteTableCreate(c) => &c.region,
-            Self::RouteCreate(c) | Self::RouteReplace(c) => &c.region,
-            Self::RouteDelete(c) => &c.region,
-            Self::RouteTableAssociate(c) => &c.region,
-            Self::RouteTableReplace(c) => &c.region,
-            Self::RegionInit(c) | Self::DefaultVpcCreate(c) => &c.region,
+        region_of!(self {
+            own =>
+                LoadBalancerCreate LoadBalancerDelete TargetGroupDelete ListenerDelete RuleDelete
+                LoadBalancerAttributesModify TargetGroupAttributesModify ListenerAttributesModify
+                SecurityGroupsSet SubnetsSet IpAddressTypeSet IpPoolsModify
+                CapacityReservationModify TargetGroupCreate TargetGroupModify TargetsRegister
+                TargetsDeregister ListenerCreate ListenerModify ListenerCertificatesAdd
+                ListenerCertificatesRemove RuleCreate RuleModify RulePrioritiesSet TagsAdd
+                TagsRemove CertificateImport CertificateIssue CertificateDelete TrustStoreDelete
+                CertificateOptionsUpdate CertificateTag CertificateUntag ServerCertificateUpload
+                ServerCertificateUpdate ServerCertificateDelete ServerCertificateTag
+                ServerCertificateUntag ServiceRoleCreate TrustStoreCreate TrustStoreModify
+                RevocationsAdd RevocationsRemove TrustStoreAssociationDelete SecurityGroupCreate
+                SecurityGroupDelete SecurityGroupRulesModify PrefixListCreate PrefixListModify
+                PrefixListDelete InterfaceDelete InterfaceDetach AddressAllocate AddressRelease
+                AddressDisassociate InterfaceCreate InterfaceModify InterfaceAttach
+                PrivateAddressesAssign PrivateAddressesUnassign InstanceModify InstancesRun
+                InstancesStart InstancesStop InstancesReboot InstancesTerminate Ec2TagsCreate
+                Ec2TagsDelete VpcCreate VpcDelete VpcCidrDisassociate SubnetDelete
+                SubnetCidrDisassociate InternetGatewayDelete RouteTableDelete
+                RouteTableDisassociate VpcAttributeModify VpcCidrAssociate SubnetCreate
+                SubnetAttributeModify SubnetCidrAssociate InternetGatewayCreate
+                InternetGatewayAttach InternetGatewayDetach RouteTableCreate RouteCreate
+                RouteReplace RouteDelete RouteTableAssociate RouteTableReplace RegionInit
+                DefaultVpcCreate;
+            group =>
+                IngressAuthorize IngressRevoke EgressAuthorize EgressRevoke
+                IngressDescriptionsUpdate EgressDescriptionsUpdate;
+            address =>
+                AddressAssociate;
+            network =>
+                DefaultSubnetCreate;
         })
     }
 }

@@ -54,8 +54,6 @@ refusals! {
          self-signed certificate or certificate chain.";
     AcmKeyEncrypted {} Recalled "ValidationException"
         "The private key is encrypted. Provide a private key that is not encrypted.";
-    AcmKeyMissing {} Recalled "ValidationException"
-        "A private key must be specified.";
     AcmKeyUnsupported {} Verified "ValidationException"
         "The private key is not supported.";
     AcmKeyMismatch {} Verified "ValidationException"

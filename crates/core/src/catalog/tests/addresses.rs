@@ -444,30 +444,27 @@ pub(super) fn refusals(w: &mut World) {
         assert_eq!(refusal.kind(), kind, "{refusal}");
         w.seen.insert(refusal.kind());
     }
+    exhausted_and_moved(w, site, &held);
+}
+
+/// The refusals that need a load balancer, or a pool that has ended.
+fn exhausted_and_moved(w: &mut World, mut site: Site, held: &LoadBalancer) {
+    let inside = Scheme::Internal;
     let uncarried = vec![site.subnets[2].clone()];
     let one = LoadBalancerCreate { subnets: uncarried, ..site.input("s", NETWORK, inside) };
     site.create(one.clone());
     let refusal = site.refused(LoadBalancerCreate { name: "t".to_owned(), ..one });
     assert_eq!(refusal.kind(), "StandInsEmpty");
     w.seen.insert(refusal.kind());
+    let other = SubnetMapping { allocation: Some(site.elastic()), ..site.mapping(0) };
     let moved = Command::SubnetsSet(SubnetsSet {
         region: region(),
         arn: held.arn.to_string(),
         subnets: Vec::new(),
-        subnet_mappings: vec![private(&site, "10.1.0.99")],
+        subnet_mappings: vec![other],
         ip_address_type: None,
         source_nat_prefix: None,
     });
-    let refusal = site.w.try_run(&moved).unwrap_err();
-    // A private address is refused for its scheme before the zone is looked at.
-    assert_eq!(refusal.kind(), "PrivateAddressScheme");
-    let other = SubnetMapping { allocation: Some(site.elastic()), ..site.mapping(0) };
-    let moved = match moved {
-        Command::SubnetsSet(set) => {
-            Command::SubnetsSet(SubnetsSet { subnet_mappings: vec![other], ..set })
-        }
-        other => other,
-    };
     let refusal = site.w.try_run(&moved).unwrap_err();
     assert_eq!(refusal.kind(), "ZoneAddressesFixed");
     w.seen.insert(refusal.kind());

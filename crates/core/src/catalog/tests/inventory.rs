@@ -39,6 +39,17 @@ fn a_prefix_list_keeps_its_versions() {
         (blocks(&w, 1), blocks(&w, 2)),
         (vec!["10.0.0.0/8".into()], vec!["10.2.0.0/16".into()])
     );
+    // A size is no new version, yet the list counts as modified from then on.
+    let fresh = list(&mut w, &["10.1.0.0/16"]);
+    let modified = |w: &World| {
+        let list = w.catalog.prefix_list(&fresh).unwrap();
+        (list.modified, list.version)
+    };
+    assert_eq!(modified(&w), (false, 1));
+    let resize =
+        PrefixListModify { current_version: None, max_entries: Some(9), ..list_modify(&fresh) };
+    w.run(&Command::PrefixListModify(resize));
+    assert_eq!(modified(&w), (true, 1));
     // A name is no new version.
     let name = Some("depot".to_owned());
     let rename = PrefixListModify { name, current_version: None, ..list_modify(&own) };

@@ -6,7 +6,7 @@
 use super::world::*;
 use super::{
     refusals_attributes, refusals_ec2, refusals_inventory, refusals_load_balancers,
-    refusals_network, refusals_routing, refusals_rules,
+    refusals_network, refusals_routing, refusals_rules, refusals_trust,
 };
 use crate::catalog::command::*;
 use crate::catalog::refusal::Confidence;
@@ -32,6 +32,7 @@ fn every_refusal_is_tested() {
         refusals_ec2::groups,
         refusals_ec2::permissions,
         refusals_ec2::instances,
+        super::addresses::refusals,
     ];
     let areas = [
         own,
@@ -40,6 +41,7 @@ fn every_refusal_is_tested() {
         refusals_network::AREAS,
         refusals_inventory::AREAS,
         refusals_routing::AREAS,
+        refusals_trust::AREAS,
     ]
     .concat();
     let mut seen = std::collections::BTreeSet::new();

@@ -407,7 +407,7 @@ pub(super) fn oidc_action() -> ActionInput {
         token_endpoint: "https://idp.example.com/t".into(),
         user_info_endpoint: "https://idp.example.com/u".into(),
         client_id: "client".into(),
-        client_secret: Some(ClientSecret::new("sealed")),
+        client_secret: Some(ClientSecret::new("sealed", "mark")),
         use_existing_secret: None,
         session: SessionInput::default(),
     };

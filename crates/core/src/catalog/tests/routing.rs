@@ -96,14 +96,17 @@ fn repeated_calls_give_what_exists() {
     let lb = w.lb("lb");
     let tls = secure(&lb, 443, "HTTPS", fixed("200"));
     let last = ActionInput { order: Some(2), ..fixed("200") };
-    let create = |sealed: &str| {
+    let create = |sealed: &str, mark: &str| {
         let mut oidc = oidc_action();
-        oidc.oidc.as_mut().unwrap().client_secret = Some(ClientSecret::new(sealed));
+        oidc.oidc.as_mut().unwrap().client_secret = Some(ClientSecret::new(sealed, mark));
         let default_actions = vec![last.clone(), oidc];
         Command::ListenerCreate(ListenerCreate { default_actions, ..tls.clone() })
     };
-    let first = w.subject(&create("one"));
-    assert_eq!(w.subject(&create("another seal")), first, "seals differ from call to call");
+    let first = w.subject(&create("one", "mark"));
+    let again = w.subject(&create("another seal", "mark"));
+    assert_eq!(again, first, "seals differ from call to call");
+    let other = w.try_run(&create("one", "other mark")).unwrap_err();
+    assert_eq!(other.code(), "DuplicateListener", "another secret is another setting");
     let kinds: Vec<&str> = {
         let default = rule(&w, listener(&w, &first).default_rule.as_str());
         default.actions.iter().map(|action| action.kind.as_str()).collect()
