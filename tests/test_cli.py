@@ -86,7 +86,7 @@ def test_env_can_be_evaluated(weir):
     url, key, length, *rest = done.stdout.split()
     assert url == weir.endpoint and key == weir.env["AWS_ACCESS_KEY_ID"]
     assert int(length) >= 40 and rest == ["us-east-1", "us-east-1", "none"]
-    assert (weir.data_dir / "api-address").read_text().strip() == weir.endpoint
+    assert (weir.data_dir / "api-address").read_text().strip() == weir.endpoint[7:]
 
 
 def test_files_of_the_data_directory_are_private(weir):

@@ -58,8 +58,8 @@ pub fn run(args: &DirArgs) -> anyhow::Result<()> {
 }
 
 fn existing(dir: &std::path::Path) -> anyhow::Result<Client> {
-    let urls = env::kept(dir, env::API_FILE)?;
-    let plain = urls.lines().find_map(|url| url.strip_prefix("http://"));
+    let urls = env::api_urls(dir)?;
+    let plain = urls.iter().find_map(|url| url.strip_prefix("http://"));
     let plain = plain.context("the demo needs an address of the API without TLS")?;
     let address = plain.parse().context("the API's address")?;
     let region = env::kept(dir, env::REGION_FILE)?;

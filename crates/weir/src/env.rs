@@ -11,7 +11,8 @@ use crate::config;
 use crate::credentials::Credentials;
 use crate::tls::AUTHORITY_FILE;
 
-/// The file in the data directory that holds where the API listens, one URL per line.
+/// The file in the data directory that holds where the API listens, one address per line: bare
+/// without TLS, as a URL with it.
 pub const API_FILE: &str = "api-address";
 /// The file in the data directory that holds the first region.
 pub const REGION_FILE: &str = "region";
@@ -20,13 +21,21 @@ pub const REGION_FILE: &str = "region";
 pub fn run(args: &DirArgs) -> anyhow::Result<()> {
     let data_dir = config::data_dir(args)?;
     let credentials = Credentials::read(&data_dir)?;
-    let urls = kept(&data_dir, API_FILE)?;
-    let url = urls.lines().next().context("the API's address is not kept")?;
+    let urls = api_urls(&data_dir)?;
+    let url = urls.first().context("the API's address is not kept")?;
     let region = kept(&data_dir, REGION_FILE)?;
     let authority = data_dir.join(AUTHORITY_FILE);
     let authority = Some(authority).filter(|file| url.starts_with("https:") && file.exists());
     print!("{}", render(&credentials, url, &region, authority.as_deref()));
     Ok(())
+}
+
+/// Where the API listens, as URLs.
+pub fn api_urls(data_dir: &Path) -> anyhow::Result<Vec<String>> {
+    let url = |line: &str| {
+        if line.contains("://") { line.to_owned() } else { format!("http://{line}") }
+    };
+    Ok(kept(data_dir, API_FILE)?.lines().map(url).collect())
 }
 
 /// A one-line file of the data directory.

@@ -116,8 +116,10 @@ impl Node {
             .map_err(|error| anyhow!("the default networks cannot be made: {error:?}"))?;
         let (listeners, api) = listen(config, certificates.as_ref()).await?;
         let region = config.region.clone();
-        let urls: String = api.iter().map(|address| format!("{address}\n")).collect();
-        secret_file::write(&config.data_dir.join(env::API_FILE), &urls)?;
+        // An address without TLS is kept bare, as it always was.
+        let kept = |url: String| url.strip_prefix("http://").unwrap_or(&url).to_owned() + "\n";
+        let addresses: String = api.iter().map(|address| kept(address.to_string())).collect();
+        secret_file::write(&config.data_dir.join(env::API_FILE), &addresses)?;
         secret_file::write(&config.data_dir.join(env::REGION_FILE), &format!("{region}\n"))?;
         let tree = authority.clone();
         ls::serve(&config.data_dir, move || Tree::collect(&tree))?;
