@@ -23,6 +23,7 @@ import time
 
 import boto3
 import botocore.config
+import botocore.exceptions
 import pytest
 
 BIN = os.environ.get("WEIR_BIN", str(pathlib.Path(__file__).parent.parent / "target/debug/weir"))
@@ -605,3 +606,35 @@ def raw(address, data, port=80, seconds=5):
             while part := stream.recv(65536):
                 out += part
         return out
+
+
+def refused(code, call, **parameters):
+    """Expects this error code of a call; gives its message."""
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(**parameters)
+    error = caught.value.response["Error"]
+    assert error["Code"] == code, error
+    return error["Message"]
+
+
+# For modules whose own `weir` lives as long as the module.
+
+
+@pytest.fixture(scope="module")
+def elb(weir):
+    return weir.client("elbv2")
+
+
+@pytest.fixture(scope="module")
+def vpc(weir):
+    """The default VPC."""
+    vpcs = weir.client("ec2").describe_vpcs()["Vpcs"]
+    return next(v["VpcId"] for v in vpcs if v["IsDefault"])
+
+
+@pytest.fixture(scope="module")
+def subnets(weir, vpc):
+    """Two of its subnets."""
+    filters = [{"Name": "vpc-id", "Values": [vpc]}]
+    found = weir.client("ec2").describe_subnets(Filters=filters)["Subnets"]
+    return [s["SubnetId"] for s in found][:2]

@@ -1,17 +1,8 @@
 """Listeners of all three types with boto3 against the real binary."""
 
-import botocore.exceptions
 import pytest
 
-from conftest import Weir, certificate
-
-
-def refused(code, call, **kwargs):
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        call(**kwargs)
-    error = caught.value.response["Error"]
-    assert error["Code"] == code, error
-    return error["Message"]
+from conftest import Weir, certificate, refused
 
 
 @pytest.fixture(scope="module")
@@ -20,24 +11,6 @@ def weir(tmp_path_factory):
     running = Weir(tmp_path_factory.mktemp("listeners") / "data", env).start()
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="module")
-def elb(weir):
-    return weir.client("elbv2")
-
-
-@pytest.fixture(scope="module")
-def vpc(weir):
-    vpcs = weir.client("ec2").describe_vpcs()["Vpcs"]
-    return next(v["VpcId"] for v in vpcs if v["IsDefault"])
-
-
-@pytest.fixture(scope="module")
-def subnets(weir, vpc):
-    found = weir.client("ec2").describe_subnets(
-        Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
-    return [s["SubnetId"] for s in found][:2]
 
 
 @pytest.fixture(scope="module")

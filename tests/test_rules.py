@@ -1,17 +1,8 @@
 """Rules, conditions, actions and transforms with boto3 against the real binary."""
 
-import botocore.exceptions
 import pytest
 
-from conftest import Target, Weir, certificate, wait_for
-
-
-def refused(code, call, **kwargs):
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        call(**kwargs)
-    error = caught.value.response["Error"]
-    assert error["Code"] == code, error
-    return error["Message"]
+from conftest import Target, Weir, certificate, refused, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +11,6 @@ def weir(tmp_path_factory):
     running = Weir(tmp_path_factory.mktemp("rules") / "data", env).start()
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="module")
-def elb(weir):
-    return weir.client("elbv2")
 
 
 @pytest.fixture(scope="module")
