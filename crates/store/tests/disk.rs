@@ -323,6 +323,31 @@ async fn damaged_pages_are_found_at_open() {
 }
 
 #[tokio::test]
+async fn a_damaged_log_is_found_before_sqlite_drops_what_follows() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path());
+    for revision in 0..40 {
+        let changed = put([vpc(&format!("vpc-{revision}"), "x")]);
+        store.commit(Revision(revision), vec![changed]).await.unwrap();
+    }
+    // As a kill leaves it: the log is copied while it is in use.
+    let log = home.path().join("weir.db-wal");
+    let (mut bytes, file) =
+        (fs::read(&log).unwrap(), fs::read(home.path().join("weir.db")).unwrap());
+    drop(store);
+    fs::write(home.path().join("weir.db"), file).unwrap();
+    fs::write(&log, &bytes).unwrap();
+    assert_eq!(open(home.path()).load().await.unwrap().0, Revision(40));
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    fs::write(&log, &bytes).unwrap();
+    let error = open_error(home.path());
+    let OpenError::Outage { outage: Outage::Corrupt(text), .. } = &error else { panic!("{error}") };
+    assert!(text.contains("weir.db-wal") && text.contains("commits follow it"), "{text}");
+    assert_eq!(fs::read(&log).unwrap(), bytes, "left as it is");
+}
+
+#[tokio::test]
 async fn an_unreadable_record_is_named_but_not_quoted() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path());

@@ -40,6 +40,7 @@ impl DataDir {
         let lock = take_lock(path, failed)?;
         let file = path.join("weir.db");
         orphaned_log(path, &file)?;
+        damaged_log(path, failed)?;
         let identity = create_file(path, &file).map_err(|error| failed(&file, &error))?;
         Ok(Self { path: path.to_owned(), identity, _lock: lock })
     }
@@ -130,6 +131,22 @@ fn orphaned_log(dir: &Path, file: &Path) -> Result<(), OpenError> {
         return Ok(());
     }
     let text = format!("{} is missing or empty, but {} is not", file.display(), log.display());
+    Err(OpenError::Outage { dir: dir.to_owned(), outage: Outage::Corrupt(text) })
+}
+
+/// SQLite would drop acknowledged commits behind a damaged place of the log without a word.
+fn damaged_log(
+    dir: &Path,
+    failed: impl Fn(&Path, &io::Error) -> OpenError,
+) -> Result<(), OpenError> {
+    let path = dir.join("weir.db-wal");
+    let log = match std::fs::read(&path) {
+        Ok(log) => log,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(&path, &error)),
+    };
+    let Some(frame) = super::log::damaged_frame(&log) else { return Ok(()) };
+    let text = format!("{}: frame {frame} is damaged, and commits follow it", path.display());
     Err(OpenError::Outage { dir: dir.to_owned(), outage: Outage::Corrupt(text) })
 }
 

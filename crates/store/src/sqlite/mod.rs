@@ -30,6 +30,7 @@ mod blob;
 mod connect;
 mod dir;
 mod fault;
+mod log;
 mod reader;
 mod schema;
 mod worker;
